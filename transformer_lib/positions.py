@@ -1,0 +1,225 @@
+"""Positions: telling attention, which sees a set, in what order its tokens stand.
+
+Four ways, in the order of their invention. Sinusoidal and learned vectors are added to the
+embeddings. Rotary turns queries and keys, and ALiBi penalises distance: those two act inside the
+attention layer. Each takes an `offset`, the position of the first token it is given, for models
+that read a text piece by piece.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+
+class _WaveTable(nn.Module):
+    """Sines and cosines for every position so far, in the type of the input.
+
+    The table grows when a longer sequence comes, so any length will do. It is a buffer, so that
+    it moves with the module, but never part of the state dict: it can always be computed again.
+    """
+
+    def __init__(self, name: str, width: int, base: float):
+        super().__init__()
+        if width < 2 or width % 2:
+            raise ValueError(f"{name} must be a positive even number, got {width}")
+        self.width, self.base = width, base
+        self.register_buffer("table", torch.empty(0), persistent=False)
+
+    def _rows(self, x: Tensor, offset: int) -> Tensor:
+        """The table at positions offset, offset + 1, …, one row for each token of `x`."""
+        _check_input(x, self.width, offset)
+        end = offset + x.size(-2)
+        kept = self.table
+        if kept.size(0) < end or kept.dtype != x.dtype or kept.device != x.device:
+            # A power of two: a text that is read token by token seldom needs a new table.
+            positions = torch.arange(1 << max(end - 1, 0).bit_length(), dtype=torch.float64)
+            pairs = torch.arange(0, self.width, 2, dtype=torch.float64)
+            angles = positions[:, None] * torch.exp(-math.log(self.base) / self.width * pairs)
+            with torch.inference_mode(False):  # made in evaluation, it must serve training too
+                self.table = self._waves(angles.sin(), angles.cos()).to(x)
+        return self.table[offset:end]
+
+    def _apply(self, fn, recurse=True):  # .to(), .double(): a cast table keeps its old rounding
+        super()._apply(fn, recurse)
+        self.table = self.table[:0]
+        return self
+
+
+class SinusoidalPositions(_WaveTable):
+    """Add to every embedding a fixed pattern of waves, from fast to slow.
+
+        table[t, 2i] = sin(t / base^(2i / d_model)),  table[t, 2i + 1] = cos(the same)
+
+    There is a row for any position, however late, and nothing is learned.
+
+    Args:
+        d_model: width of the embeddings, even.
+        base: the wavelengths run from 2π to 2π · base positions.
+
+    Raises:
+        ValueError: if `d_model` is not a positive even number.
+
+    Source: Vaswani et al. 2017, §3.5.
+    """
+
+    def __init__(self, d_model: int, *, base: float = 10000.0):
+        super().__init__("d_model", d_model, base)
+
+    def forward(self, x: Tensor, offset: int = 0) -> Tensor:
+        """Add positions offset, offset + 1, … to `x`.
+
+        Args:
+            x: embeddings (batch, seq_len, d_model).
+            offset: position of the first token, in tokens.
+
+        Returns:
+            (batch, seq_len, d_model).
+
+        Raises:
+            ValueError: if `x` has another width or `offset` is negative.
+        """
+        return x + self._rows(x, offset)
+
+    def _waves(self, sin: Tensor, cos: Tensor) -> Tensor:
+        return torch.stack([sin, cos], dim=-1).flatten(1)  # (length, d_model), interleaved
+
+
+class LearnedPositions(nn.Module):
+    """Add to every embedding a vector that is learned for its position.
+
+    Args:
+        max_len: number of positions there are.
+        d_model: width of the embeddings.
+
+    Raises:
+        ValueError: if `max_len` is not positive.
+
+    Source: Gehring et al. 2017, §3.1; Vaswani et al. 2017, Table 3 row (E).
+    """
+
+    def __init__(self, max_len: int, d_model: int):
+        super().__init__()
+        if max_len < 1:
+            raise ValueError(f"max_len must be at least 1, got {max_len}")
+        self.max_len, self.d_model = max_len, d_model
+        self.table = nn.Embedding(max_len, d_model)
+        nn.init.normal_(self.table.weight, std=0.02)
+
+    def forward(self, x: Tensor, offset: int = 0) -> Tensor:
+        """Add positions offset, offset + 1, … to `x`.
+
+        Args:
+            x: embeddings (batch, seq_len, d_model).
+            offset: position of the first token, in tokens.
+
+        Returns:
+            (batch, seq_len, d_model).
+
+        Raises:
+            ValueError: if `x` has another width, `offset` is negative, or the sequence reaches
+                beyond `max_len`.
+        """
+        _check_input(x, self.d_model, offset)
+        end = offset + x.size(-2)
+        if end > self.max_len:
+            raise ValueError(
+                f"the sequence must end within max_len = {self.max_len} positions, "
+                f"got offset {offset} + length {x.size(-2)} = {end}"
+            )
+        return x + self.table.weight[offset:end]
+
+
+class Rotary(_WaveTable):
+    """Turn every pair of features by an angle that grows with the position.
+
+    With R(t) the rotation of pair i by t / base^(2i / head_dim), the score of a query at m and a
+    key at n is qᵀ R(n - m) k: only their distance matters. Pair i is made of the features i and
+    i + head_dim / 2, which is fastest; the paper pairs neighbours, the same up to one fixed
+    reordering of the features.
+
+    Args:
+        head_dim: width of one head, even.
+        base: the wavelengths run from 2π to 2π · base positions.
+
+    Raises:
+        ValueError: if `head_dim` is not a positive even number.
+
+    Source: Su et al. 2021, "RoFormer", §3.2.
+    """
+
+    def __init__(self, head_dim: int, *, base: float = 10000.0):
+        super().__init__("head_dim", head_dim, base)
+
+    def forward(self, x: Tensor, offset: int = 0) -> Tensor:
+        """Turn the queries, or keys, at positions offset, offset + 1, ….
+
+        Args:
+            x: (batch, heads, seq_len, head_dim).
+            offset: position of the first token, in tokens.
+
+        Returns:
+            (batch, heads, seq_len, head_dim), every vector as long as before.
+
+        Raises:
+            ValueError: if `x` has another width or `offset` is negative.
+        """
+        cos, sin = self._rows(x, offset).chunk(2, dim=-1)
+        return x * cos + x.roll(self.width // 2, dims=-1) * sin
+
+    def _waves(self, sin: Tensor, cos: Tensor) -> Tensor:
+        return torch.cat([cos, cos, -sin, sin], dim=-1)  # (length, 2 * head_dim)
+
+
+class ALiBi(nn.Module):
+    """Subtract from every score a penalty in proportion to the distance.
+
+        bias[h, i, j] = -slope_h · |i - j|,  slope_h = 2^(-8h / num_heads),  h = 1 … num_heads
+
+    Nothing is learned. The slopes, from steep to gentle, give every head a range of its own. (The
+    released code takes other slopes where `num_heads` is not a power of two.)
+
+    Args:
+        num_heads: number of heads.
+
+    Raises:
+        ValueError: if `num_heads` is not positive.
+
+    Source: Press et al. 2021, "Train Short, Test Long", §3.
+    """
+
+    def __init__(self, num_heads: int):
+        super().__init__()
+        if num_heads < 1:
+            raise ValueError(f"num_heads must be at least 1, got {num_heads}")
+        slopes = 2.0 ** (-8.0 * torch.arange(1, num_heads + 1) / num_heads)
+        self.register_buffer("slopes", slopes, persistent=False)
+
+    def forward(self, q_len: int, offset: int = 0) -> Tensor:
+        """Make the bias for queries at offset … offset + q_len - 1 and all keys up to the last.
+
+        Args:
+            q_len: number of queries.
+            offset: position of the first query, in tokens.
+
+        Returns:
+            (num_heads, q_len, offset + q_len), to be added to the scaled scores.
+
+        Raises:
+            ValueError: if `offset` is negative.
+        """
+        _check_offset(offset)
+        keys = torch.arange(offset + q_len, device=self.slopes.device)
+        distance = (keys[offset:, None] - keys).abs()  # (q_len, offset + q_len)
+        return -self.slopes[:, None, None] * distance
+
+
+def _check_offset(offset: int) -> None:
+    if offset < 0:
+        raise ValueError(f"offset must be the position of the first token, >= 0, got {offset}")
+
+
+def _check_input(x: Tensor, width: int, offset: int) -> None:
+    if x.dim() < 2 or x.size(-1) != width:
+        raise ValueError(f"x must be (…, seq_len, {width}), got {tuple(x.shape)}")
+    _check_offset(offset)
