@@ -1,0 +1,90 @@
+"""The key/value cache: what a decoder need not compute twice.
+
+When a model writes one token at a time, the keys and values of all earlier tokens stay what they
+were. One `KVCache` keeps them for a whole model, layer by layer.
+"""
+
+import torch
+from torch import Tensor, nn
+
+
+class KVCache:
+    """Keys and values of every attention layer, for the tokens seen so far.
+
+    Pass one object through all layers of a model, and the same object again with the next tokens:
+
+        cache = KVCache()
+        model(prompt, cache=cache)
+        model(next_token, cache=cache)
+
+    It is for decoding, not for training: it writes in place. Room is doubled when it runs out, so
+    that n tokens cost O(n) copies, not O(n²). Each layer object has one entry: a layer that a model
+    calls twice in a pass cannot be cached.
+    """
+
+    def __init__(self):
+        self._buffers: dict[nn.Module, tuple[Tensor, Tensor]] = {}
+        self._lengths: dict[nn.Module, int] = {}
+
+    @property
+    def length(self) -> int:
+        """Number of positions the model has seen: the position of the next token.
+
+        Counted in the first layer that used the cache, in every decoder a self-attention.
+        """
+        return next(iter(self._lengths.values()), 0)
+
+    def length_of(self, layer: nn.Module) -> int:
+        """Number of positions kept for `layer`."""
+        return self._lengths.get(layer, 0)
+
+    def get(self, layer: nn.Module) -> tuple[Tensor, Tensor]:
+        """Keys and values of `layer`, (batch, heads, length, head_dim) each."""
+        length = self._lengths[layer]
+        keys, values = self._buffers[layer]
+        return keys[:, :, :length], values[:, :, :length]
+
+    def append(self, layer: nn.Module, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Add the keys and values of new positions and return all of them.
+
+        Args:
+            layer: the attention layer that they belong to.
+            k: new keys (batch, heads, new_len, head_dim).
+            v: new values, of the same shape.
+
+        Returns:
+            All keys and all values so far, (batch, heads, length, head_dim) each.
+
+        Raises:
+            ValueError: if `k` does not fit what is kept (another batch, head count or width).
+        """
+        old, new = self.length_of(layer), self.length_of(layer) + k.size(-2)
+        if old == 0:
+            self._buffers[layer] = (k, v)
+        else:
+            kept = self._buffers[layer][0]
+            wanted, got = ((*x.shape[:2], x.size(-1), x.dtype) for x in (kept, k))
+            if wanted != got:
+                raise ValueError(
+                    f"k must fit the cache, (batch, heads, head_dim, dtype) = {wanted}, got {got}"
+                )
+            if new > kept.size(-2):
+                self._buffers[layer] = tuple(_grow(b, 2 * new) for b in self._buffers[layer])
+            for buffer, part in zip(self._buffers[layer], (k, v), strict=True):
+                buffer[:, :, old:new] = part
+        self._lengths[layer] = new
+        return self.get(layer)
+
+    def reorder(self, rows: Tensor) -> None:
+        """Keep the sequences `rows` of the batch, in that order: beams that survived.
+
+        Args:
+            rows: (new_batch,) indices into the batch; one may occur several times.
+        """
+        for layer, (keys, values) in self._buffers.items():
+            self._buffers[layer] = keys.index_select(0, rows), values.index_select(0, rows)
+
+
+def _grow(x: Tensor, length: int) -> Tensor:
+    room = x.new_empty(*x.shape[:2], length - x.size(-2), x.size(-1))
+    return torch.cat([x, room], dim=-2)
