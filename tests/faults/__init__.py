@@ -1,0 +1,5 @@
+"""Faults to plant in the package, one list a part of the book."""
+
+from faults import part1
+
+PARTS = {"Part I": part1.FAULTS}
