@@ -1,0 +1,65 @@
+"""Memory of the fused form against the formula, each in a process of its own."""
+
+import json
+import subprocess
+import sys
+
+TITLE = "Memory of attention at 8,192 tokens, fused against unfused"
+NOTE = (
+    "One sequence of 8,192 tokens, 4 heads, d_model 256, float32. Peak of the resident memory of a "
+    "fresh process, less what it held after a warm-up at 64 tokens. `attention` is the formula "
+    "alone, with queries, keys and values given; `layer` has the projections too."
+)
+HEAD = ("what", "pass", "fused, MB", "unfused, MB", "unfused / fused")
+
+
+def rows(quick: bool):
+    """Measure the formula and the layer, forward and backward."""
+    for what in ("attention", "layer"):
+        for backward in (False, True):
+            fused, unfused = (_peak(what, backward, f, 1024 if quick else 8192) for f in (1, 0))
+            name = "forward and backward" if backward else "forward"
+            yield what, name, f"{fused:,.0f}", f"{unfused:,.0f}", f"{unfused / fused:.0f}"
+
+
+def _peak(what: str, backward: bool, fused: int, seq_len: int) -> float:
+    """Start this file as a process and read its answer, in MB."""
+    case = json.dumps([what, backward, fused, seq_len])
+    command = [sys.executable, __file__, case]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def _measure(what: str, backward: bool, fused: int, seq_len: int) -> float:
+    import resource
+
+    import torch
+    from measure import THREADS
+
+    from transformer_lib.attention import MultiHeadAttention, _fused, attention
+
+    torch.set_num_threads(THREADS)
+    layer = MultiHeadAttention(256, 4)
+
+    def run(length: int) -> None:
+        if what == "layer":
+            out = layer(torch.randn(1, length, 256), return_weights=not fused)
+            out = out if fused else out[0]
+        else:
+            q, k, v = (torch.randn(1, 4, length, 64, requires_grad=backward) for _ in range(3))
+            out = _fused(q, k, v, None, None, False, 0.0) if fused else attention(q, k, v)
+        if backward:
+            out.sum().backward()
+
+    def held() -> float:  # kilobytes on Linux, bytes on macOS
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak / (1e6 if sys.platform == "darwin" else 1e3)
+
+    with torch.set_grad_enabled(backward):
+        run(64)
+        before = held()
+        run(seq_len)
+    return held() - before
+
+
+if __name__ == "__main__":
+    print(_measure(*json.loads(sys.argv[1])))
