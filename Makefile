@@ -1,0 +1,128 @@
+# Everything the book does, by name. A bare `make` lists it.
+#   make PYTHON=/usr/bin/python3.12 book     choose the Python that the environment is made with
+#   make VENV=/tmp/env test                  put the environment elsewhere
+#   make run NB=01_attention                 one notebook instead of all
+
+VENV ?= .venv
+PYTHON ?=
+JOBS ?= 2
+NB ?=
+TABLE ?=
+
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+BUILT := book/_build/.built
+PAGE := book/_build/html/index.html
+NOTEBOOKS := $(wildcard notebooks/*.ipynb)
+BOOK_SOURCES := $(NOTEBOOKS) $(shell find book -name _build -prune -o -name __pycache__ -prune -o -type f -print 2>/dev/null)
+
+# One thread a process: the number of threads is part of a float's last digits.
+test-package test-notebooks run faults: export OMP_NUM_THREADS ?= 1
+test-package: export MPLBACKEND ?= agg
+
+.DEFAULT_GOAL := help
+.PHONY: help install book test test-package test-notebooks test-book run lab bench faults check fix \
+	links pins clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
+
+# --- the environment -------------------------------------------------------------------------
+
+install: $(INSTALLED) ## make .venv and install the pinned environment (the others do it themselves)
+
+$(INSTALLED): requirements.txt pyproject.toml
+	@fits='import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))'; \
+	if ! { "$(BIN)/python" -c "$$fits" && "$(BIN)/python" -m pip --version; } >/dev/null 2>&1; then \
+		chosen=; bare=; \
+		for python in $(or $(PYTHON),python3 python3.13 python3.12 python3.11); do \
+			"$$python" -c "$$fits" 2>/dev/null || continue; \
+			if "$$python" -c 'import ensurepip, venv' 2>/dev/null; then chosen=$$python; break; fi; \
+			bare=$${bare:-$$python}; \
+		done; \
+		if [ -n "$$chosen" ]; then \
+			"$$chosen" -m venv $$(test ! -f "$(VENV)/pyvenv.cfg" || echo --clear) "$(VENV)" || exit 1; \
+		elif [ -n "$$bare" ]; then \
+			echo "$$bare has no ensurepip, so it cannot make $(VENV): install python3-venv (Debian, Ubuntu: sudo apt install python3-venv)." >&2; exit 1; \
+		else \
+			echo "Python 3.11, 3.12 or 3.13 is needed, and $(or $(PYTHON),python3) is $$($(or $(PYTHON),python3) -V 2>/dev/null || echo 'not there'): name one, as in 'make PYTHON=/usr/bin/python3.12 book'." >&2; exit 1; \
+		fi; \
+	fi
+	@echo "Installing the pinned environment into $(VENV) (a few minutes, once) ..."
+	@"$(BIN)/python" -m pip install -qq --no-compile --disable-pip-version-check -r requirements.txt -e .
+	@touch $@
+
+# --- the book --------------------------------------------------------------------------------
+
+book: $(BUILT) ## build the book and print the page to open
+	@echo "The book: file://$(abspath $(PAGE))"
+
+# --all reads every page again: Sphinx repeats no warning for a page that it keeps from last time.
+$(BUILT): $(INSTALLED) $(BOOK_SOURCES)
+	@"$(BIN)/jupyter-book" build . --config book/_config.yml --toc book/_toc.yml --path-output book \
+		-W -n --keep-going --all --quiet
+	@touch $@
+
+lab: $(INSTALLED) ## open the notebooks in JupyterLab
+	@"$(BIN)/jupyter" lab notebooks
+
+run: $(INSTALLED) ## execute the notebooks in place, reproducibly (NB=01_attention: one)
+	@"$(BIN)/python" notebooks/run.py --jobs $(JOBS) $(NB)
+
+# --- the tests -------------------------------------------------------------------------------
+
+test: test-package test-notebooks test-book ## test the package, then every notebook, then the rendered pages
+
+test-package: $(INSTALLED) ## the package's own tests, with coverage (98 % of lines and branches)
+	@echo "== the package"
+	@"$(BIN)/python" -m pytest tests --ignore tests/book --ignore tests/benchmarks \
+		-n $(JOBS) --dist loadfile --cov
+
+test-notebooks: $(INSTALLED) ## every notebook under strict nbval, with the network off
+	@echo "== the notebooks"
+	@test -n "$(NOTEBOOKS)" || { echo "There is no notebook in notebooks/." >&2; exit 1; }
+	@"$(BIN)/python" tests/notebooks/offline.py "$(BIN)/python" -m pytest \
+		$(if $(NB),$(NB:%=notebooks/%.ipynb),notebooks) \
+		--nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg \
+		--nbval-cell-timeout 300 -n $(JOBS) --dist loadfile -q
+
+test-book: $(BUILT) ## the rendered pages in headless Chromium
+	@echo "== the pages"
+	@"$(BIN)/python" -m pytest tests/book
+
+bench: $(INSTALLED) ## measure speed and memory against other implementations (TABLE=attention_speed: one table)
+	@"$(BIN)/python" tests/benchmarks/run.py $(TABLE)
+
+faults: $(INSTALLED) ## break the library on purpose, one fault at a time, and see each caught
+	@"$(BIN)/python" tests/planted_faults.py
+
+# --- the sources -----------------------------------------------------------------------------
+
+check: $(INSTALLED) ## lint, format, spelling, workflows, links between files, order of symbols
+	@"$(BIN)/ruff" check .
+	@"$(BIN)/ruff" format --check .
+	@"$(BIN)/codespell" README.md LICENSE Makefile pyproject.toml .ci .github book notebooks tests transformer_lib
+	@"$(BIN)/check-jsonschema" --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@"$(BIN)/zizmor" --offline --quiet .github/workflows
+	@"$(BIN)/python" -m pytest -q tests/notebooks/test_links.py tests/notebooks/test_order.py
+
+fix: $(INSTALLED) ## let ruff format the code and the notebooks, and repair what it can
+	@"$(BIN)/ruff" check --fix-only --quiet .
+	@"$(BIN)/ruff" format .
+
+links: $(INSTALLED) ## ask every external link of the book whether it still answers (needs the network)
+	@"$(BIN)/jupyter-book" build . --config book/_config.yml --toc book/_toc.yml --path-output book \
+		--builder linkcheck
+
+pins: $(INSTALLED) ## resolve requirements.txt anew from pyproject.toml
+	@{ echo "# The whole environment, on Linux, macOS and Windows, for Python 3.11 to 3.13: written by 'make pins'."; \
+	echo "# On Linux PyPI's torch brings CUDA along; README.md says how to get the CPU build."; \
+	"$(BIN)/uv" pip compile --quiet --universal --python-version 3.11 --all-extras --upgrade \
+		--no-annotate --no-header pyproject.toml \
+		| grep -vE "^(cuda|nvidia|triton)|== 'emscripten'"; } > requirements.new
+	@mv requirements.new requirements.txt
+
+clean: ## remove what was built and measured (never the environment or the notebooks)
+	@rm -rf book/_build jupyter_execute .coverage .coverage.* htmlcov .pytest_cache .ruff_cache .hypothesis
+	@find book notebooks tests transformer_lib -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null; \
+	find notebooks -name .ipynb_checkpoints -prune -exec rm -rf {} + 2>/dev/null; true

@@ -1,0 +1,97 @@
+"""Execute the notebooks in place so that a second run changes no byte.
+
+    python notebooks/run.py                 # all, two at a time
+    python notebooks/run.py 01_attention    # one; its number alone will do
+
+A notebook's file is replaced only when its run was whole. Time stamps and the kernel's version are
+left out, widgets get numbers for names, in the order in which they were made, and addresses zeros.
+"""
+
+import argparse
+import os
+import re
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+
+HERE = Path(__file__).resolve().parent
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
+
+
+def execute(path: Path) -> str:
+    """Run a notebook from top to bottom in a fresh kernel; return the text of its new file."""
+    nb = nbformat.read(path, as_version=4)
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    nb.metadata = nbformat.from_dict({"kernelspec": kernel})
+    client = NotebookClient(
+        nb,
+        coalesce_streams=True,
+        extra_arguments=["--log-level=ERROR"],
+        kernel_name="python3",
+        record_timing=False,
+        resources={"metadata": {"path": str(path.parent)}},
+        timeout=600,
+    )
+    try:
+        client.execute()
+    except Exception as error:
+        raise RuntimeError(f"{where(nb)}\n{ANSI.sub('', str(error)).strip()}") from None
+    nb.metadata.language_info = {"name": "python"}
+    widgets = nb.metadata.get("widgets", {}).values()
+    names = {key: f"{i:032x}" for i, key in enumerate(k for w in widgets for k in w["state"])}
+    text = re.sub(ID, lambda m: names.get(m[0], m[0]), nbformat.writes(nb))
+    text = re.sub(r" at 0x[0-9a-f]{6,}", " at 0x000000", text)
+    return nbformat.writes(nbformat.reads(text, as_version=4)) + "\n"  # sorts by the new names
+
+
+def where(nb: nbformat.NotebookNode) -> str:
+    """Name the last cell that was begun, as its reader sees it: a number and ``In [...]``."""
+    begun = [(i, c) for i, c in enumerate(nb.cells) if c.cell_type == "code" and c.execution_count]
+    number, cell = begun[-1] if begun else (0, {"execution_count": None})
+    return f"cell {number}, In [{cell['execution_count']}]"
+
+
+def replace(path: Path) -> float:
+    """Execute one notebook and put the result in its place; return the seconds that it took."""
+    start = time.perf_counter()
+    text = execute(path)
+    new = path.with_name(f".{path.name}.new")
+    new.write_text(text, encoding="utf-8", newline="\n")
+    os.replace(new, path)
+    return time.perf_counter() - start
+
+
+def main() -> int:
+    """Read the command line, run the notebooks side by side, and tell how each went."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("names", nargs="*", help="notebooks, by name, number or path (all)")
+    parser.add_argument("--jobs", type=int, default=2, help="notebooks run side by side (2)")
+    args = parser.parse_args()
+    there = sorted(HERE.glob("[0-9]*.ipynb"))
+    if not there:
+        parser.error(f"no notebook in {HERE}")
+    paths = dict.fromkeys(p for n in args.names for p in there if p.stem.startswith(Path(n).stem))
+    for name in args.names:
+        if not any(p.stem.startswith(Path(name).stem) for p in there):
+            parser.error(f"no notebook {name!r}; there are: {', '.join(p.stem for p in there)}")
+
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # part of a float's last digits
+    failed = 0
+    with ProcessPoolExecutor(max_workers=args.jobs) as pool:
+        runs = {pool.submit(replace, path): path for path in paths or there}
+        for run in as_completed(runs):
+            try:
+                print(f"{runs[run].stem:<28}{run.result():6.1f} s", flush=True)
+            except RuntimeError as error:
+                failed += 1
+                print(f"{runs[run].stem}: {error}", file=sys.stderr, flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
