@@ -61,11 +61,11 @@ def torch_layer(layer: nn.Module) -> nn.MultiheadAttention:
     return theirs
 
 
-def loop_sinusoids(length: int, d_model: int, base: float = 10000.0) -> Tensor:
+def loop_sinusoids(length: int, d_model: int, base: float = 10000.0, offset: int = 0) -> Tensor:
     """The table of Vaswani et al. 2017, §3.5, number by number."""
     table = torch.empty(length, d_model, dtype=torch.float64)
     for t, i in product(range(length), range(d_model // 2)):
-        angle = t / base ** (2 * i / d_model)
+        angle = (offset + t) / base ** (2 * i / d_model)
         table[t, 2 * i], table[t, 2 * i + 1] = math.sin(angle), math.cos(angle)
     return table
 

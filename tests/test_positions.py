@@ -129,13 +129,6 @@ def test_a_pass_in_inference_mode_leaves_tables_that_can_be_trained_with(waves):
 
 
 @pytest.mark.parametrize("waves", WAVES, ids=name)
-def test_far_positions_are_as_exact_as_near_ones(waves):
-    x = torch.ones(1, 1, 8)
-    exact = waves(8)(x.double(), offset=100_000)
-    assert_close(waves(8)(x, offset=100_000), exact.float(), rtol=0, atol=1e-6)
-
-
-@pytest.mark.parametrize("waves", WAVES, ids=name)
 @pytest.mark.parametrize("width", [0, -2, 7])
 def test_a_width_that_is_not_positive_and_even_is_refused(waves, width):
     with pytest.raises(ValueError, match=f"must be a positive even number, got {width}"):
@@ -151,6 +144,11 @@ def test_sinusoidal_table_is_the_formula_of_the_paper(length, pairs, base):
     x = randn(1, length, 2 * pairs)
     added = SinusoidalPositions(2 * pairs, base=base)(x) - x
     assert_close(added[0], loop_sinusoids(length, 2 * pairs, base), **EXACT)
+
+
+def test_far_sinusoids_are_as_exact_as_near_ones():
+    far = SinusoidalPositions(8)(torch.zeros(1, 1, 8), offset=100_000)
+    assert_close(far[0].double(), loop_sinusoids(1, 8, offset=100_000), rtol=0, atol=1e-6)
 
 
 def test_a_shift_is_one_linear_map_for_every_position():
@@ -215,6 +213,13 @@ def test_rotary_is_the_complex_form_of_the_paper_reordered(seq_len, pairs, offse
     neighbours = torch.arange(2 * pairs).view(2, pairs).T.flatten()
     mine = Rotary(2 * pairs, base=base)(x, offset)
     assert_close(mine[..., neighbours], complex_rotary(x[..., neighbours], offset, base), **EXACT)
+
+
+def test_far_rotations_are_as_exact_as_near_ones():
+    pair = torch.tensor([3.0, 4.0]).expand(4, 2)  # four pairs, each of which turns at its own pace
+    far = Rotary(8)(pair.T.flatten()[None], offset=100_000).double()
+    expected = complex_rotary(pair.double().flatten()[None], offset=100_000)
+    assert_close(far.unflatten(-1, (2, 4)).mT.flatten(1), expected, rtol=0, atol=1e-5)
 
 
 def test_rotary_keeps_the_length_of_every_vector():

@@ -253,7 +253,10 @@ def collect_attention(model: nn.Module) -> Iterator[dict[str, Tensor]]:
 
 
 def _fused(q, k, v, mask, bias, causal: bool, dropout: float) -> Tensor:
-    """The formula by torch's fused kernel, which never stores the (q_len, k_len) matrix."""
+    """The formula by torch's fused kernel, which never stores the (q_len, k_len) matrix.
+
+    (On CPUs, with dropout, torch 2.13 has no such kernel: it falls back to the formula.)
+    """
     # Torch's kernel for CPUs takes masks of 2 or 4 dimensions; for others it would fall back.
     mask, bias = (x if x is None else x[(None,) * (q.dim() - x.dim())] for x in (mask, bias))
     square = q.size(-2) == k.size(-2)
