@@ -1,0 +1,132 @@
+"""The widgets' data: right, small, the same in every run. What they do, tests/book sees."""
+
+import base64
+import io
+import re
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import pytest
+import torch
+from PIL import Image
+
+from transformer_lib.widgets import AttentionExplorer, slideshow
+
+mpl.use("agg")
+
+
+def figures(n: int) -> list[plt.Figure]:
+    """Figures of one size, each with another line."""
+    made = []
+    for i in range(n):
+        fig, ax = plt.subplots(figsize=(3, 2))
+        ax.plot([0, i])
+        made.append(fig)
+    return made
+
+
+def pictures(show) -> list[str]:
+    """The HTML of each picture of a slideshow."""
+    return [slide.value for slide in show.children[1].children]
+
+
+@pytest.mark.parametrize("axes", [2, 3, 4])
+def test_explorer_keeps_weights_in_thousandths(axes):
+    w = torch.rand(2, 3, 4, 4)[(0,) * (4 - axes)].softmax(-1)
+    explorer = AttentionExplorer(w, "abcd")
+    kept = torch.tensor(explorer.weights) / 1000
+    assert kept.shape == (2 if axes == 4 else 1, 3 if axes > 2 else 1, 4, 4)
+    torch.testing.assert_close(kept.reshape(w.shape), w, atol=5.1e-4, rtol=0)
+    assert explorer.key_tokens is None  # self-attention
+    assert explorer.layers == ["1", "2"][: len(kept)]
+
+
+def test_explorer_takes_what_collect_attention_returns():
+    first, second = torch.rand(1, 2, 3, 3, requires_grad=True), torch.rand(1, 2, 3, 3).bfloat16()
+    explorer = AttentionExplorer({"layers.0": first, "layers.1": second.float()}, "abc")
+    assert explorer.layers == ["layers.0", "layers.1"]
+    assert explorer.weights[0][1][2][0] == round(first[0, 1, 2, 0].item() * 1000)
+
+
+def test_explorer_of_cross_attention_has_its_own_keys():
+    explorer = AttentionExplorer(torch.rand(2, 3), "ab", "xyz", caption="try", query=1)
+    assert (explorer.query_tokens, explorer.key_tokens) == (["a", "b"], ["x", "y", "z"])
+    assert (explorer.caption, explorer.query, explorer.head, explorer.layer) == ("try", 1, 0, 0)
+
+
+def test_explorer_carries_its_script_and_asks_for_nothing():
+    explorer = AttentionExplorer(torch.eye(2), "ab")
+    script, style = str(explorer._esm), str(explorer._css)
+    assert "export default" in script
+    assert not re.search(r"^\s*import|https?:|innerHTML|fetch\(", script, re.M)
+    assert not re.search(r"@import|url\(", style)
+
+
+@pytest.mark.parametrize(
+    ("weights", "tokens", "more", "said"),
+    [
+        (torch.rand(3), "abc", {}, r"weights: got shape \(3,\)"),
+        (torch.rand(1, 1, 1, 3, 3), "abc", {}, r"weights: got shape \(1, 1, 1, 3, 3\)"),
+        ({}, "abc", {}, r"weights: got \[\]"),
+        ({"a": torch.rand(2, 2, 3, 3)}, "abc", {}, "layers of one shape"),
+        ({"a": torch.rand(1, 2, 3, 3), "b": torch.rand(1, 2, 3, 4)}, "abc", {}, "of one shape"),
+        ({"a": torch.rand(3, 3)}, "abc", {}, "layers of one shape"),
+        (torch.rand(3, 3), "ab", {}, "queries: got 2 tokens, want 3"),
+        (torch.rand(3, 3), "abc", {"keys": "ab"}, "keys: got 2 tokens, want 3"),
+        (torch.rand(3, 2), "abc", {}, "keys: got 3 tokens, want 2"),
+        (torch.rand(3, 3), "abc", {"query": 3}, "query: got 3, want 0 to 2"),
+        (torch.rand(3, 3), "abc", {"head": -1}, "head: got -1, want 0 to 0"),
+        (torch.rand(3, 3), "abc", {"layer": 1}, "layer: got 1, want 0 to 0"),
+    ],
+)
+def test_explorer_refuses_what_does_not_fit(weights, tokens, more, said):
+    with pytest.raises(ValueError, match=said):
+        AttentionExplorer(weights, tokens, **more)
+
+
+@pytest.mark.parametrize("control", ["slider", "dropdown"])
+def test_slideshow_links_the_control_to_the_pictures(control):
+    show = slideshow(figures(3), [0.5, 1, 2], label="t", alt="Lines", start=1, control=control)
+    chooser, stack = show.children
+    assert chooser.options == ("0.5", "1", "2")
+    assert (chooser.description, chooser.value) == ("t", "1")
+    assert chooser.index == stack.selected_index == 1
+    assert len(stack.children) == 3
+
+
+def test_slideshow_pictures_differ_and_have_alternatives():
+    show = slideshow(figures(2), ["a", "b"], label="case", alt='A "line" <up>')
+    one, two = pictures(show)
+    assert 'alt="A &quot;line&quot; &lt;up&gt; (case a)"' in one
+    assert "(case b)" in two
+    assert one.split("base64,")[1] != two.split("base64,")[1]
+    data = base64.b64decode(re.search(r'base64,([^"]+)"', one).group(1))
+    size = re.search(r'width="(\d+)" height="(\d+)"', one).groups()
+    assert Image.open(io.BytesIO(data)).size == tuple(map(int, size)) == (450, 300)
+    assert 'alt="first"' in pictures(slideshow(figures(1), ["a"], label="x", alt=["first"]))[0]
+
+
+def test_slideshow_is_the_same_in_every_run_and_closes_its_figures():
+    plt.close("all")
+    runs = [pictures(slideshow(figures(2), "ab", label="x", alt="y")) for _ in range(2)]
+    assert runs[0] == runs[1]
+    assert plt.get_fignums() == []
+
+
+@pytest.mark.parametrize(
+    ("n", "more", "said"),
+    [
+        (0, {"labels": []}, "labels: got 0"),
+        (2, {"labels": "abc"}, "labels: got 3, want one for each of 2 figures"),
+        (2, {"alt": ["one"]}, "alt: got 1 texts, want one string or 2"),
+        (2, {"start": 2}, "start: got 2, want 0 to 1"),
+        (2, {"start": -1}, "start: got -1, want 0 to 1"),
+        (2, {"control": "knob"}, "control: got 'knob', want one of"),
+    ],
+)
+def test_slideshow_refuses_what_does_not_fit(n, more, said):
+    arguments = {"labels": "ab", "label": "x", "alt": "y"} | more
+    made = figures(n)
+    with pytest.raises(ValueError, match=said):
+        slideshow(made, **arguments)
+    plt.close("all")

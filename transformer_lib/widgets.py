@@ -1,0 +1,150 @@
+"""Figures that answer to the reader, with a running kernel or with none.
+
+Both widgets carry all their data with them, so they work in the rendered book, from a file on disk
+and live in JupyterLab. They take tensors, figures and strings, and know no model.
+"""
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+
+import anywidget
+import ipywidgets
+import matplotlib.pyplot as plt
+import torch
+import traitlets
+from PIL import Image
+
+_STATIC = Path(__file__).parent / "static"
+
+
+class AttentionExplorer(anywidget.AnyWidget):
+    """Point at a token and see where it looks, for each head of each layer.
+
+    Args:
+        weights: tensor (layers, heads, q_len, k_len), (heads, q_len, k_len) or (q_len, k_len), or
+            {layer name: (1, heads, q_len, k_len)} as `collect_attention` returns it. Kept as
+            whole thousandths, to keep the page small.
+        queries: q_len tokens that look. keys: k_len tokens that are looked at; the queries when
+            left out (self-attention).
+        caption: one sentence that says what to try.
+        layer, head, query: what is chosen at first, each counted from 0.
+
+    Raises:
+        ValueError: for weights of another shape, or labels that do not fit them.
+    """
+
+    _esm = _STATIC / "attention_explorer.js"
+    _css = _STATIC / "attention_explorer.css"
+    weights = traitlets.List().tag(sync=True)  # [layer][head][query][key], thousandths
+    layers = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    query_tokens = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    key_tokens = traitlets.List(traitlets.Unicode(), allow_none=True).tag(sync=True)
+    caption = traitlets.Unicode().tag(sync=True)
+    layer = traitlets.Int(0).tag(sync=True)
+    head = traitlets.Int(0).tag(sync=True)
+    query = traitlets.Int(0).tag(sync=True)
+
+    def __init__(self, weights, queries, keys=None, *, caption="", layer=0, head=0, query=0):
+        names, w = _layers(weights)
+        queries, keys = list(queries), None if keys is None else list(keys)
+        num_layers, num_heads, q_len, k_len = w.shape
+        for name, tokens, want in (("queries", queries, q_len), ("keys", keys or queries, k_len)):
+            if len(tokens) != want:
+                raise ValueError(f"{name}: got {len(tokens)} tokens, want {want}")
+        chosen = (("layer", layer, num_layers), ("head", head, num_heads), ("query", query, q_len))
+        for name, value, size in chosen:
+            if not 0 <= value < size:
+                raise ValueError(f"{name}: got {value}, want 0 to {size - 1}")
+        super().__init__(
+            weights=(w.detach().double() * 1000).round().int().tolist(),
+            layers=names,
+            query_tokens=queries,
+            key_tokens=keys,
+            caption=caption,
+            layer=layer,
+            head=head,
+            query=query,
+        )
+
+
+def slideshow(figures: Sequence, labels: Sequence, *, label: str, alt, start=0, control="slider"):
+    """A slider (or a drop-down list) over pictures that were drawn beforehand.
+
+    Args:
+        figures: matplotlib Figures of one size; they are drawn and closed.
+        labels: what the control shows for each figure, e.g. the values of a parameter.
+        label: the control's name, e.g. "temperature".
+        alt: what the pictures show: one string for each, or one for all, to which "label value"
+            is added.
+        start: index of the figure to show first.
+        control: "slider" or "dropdown".
+
+    Returns:
+        An ipywidgets VBox: the control above a Stack of pictures, linked in the browser.
+
+    Raises:
+        ValueError: for lengths that differ, an unknown control, or a start out of range.
+    """
+    labels = [str(value) for value in labels]
+    if not figures or len(figures) != len(labels):
+        raise ValueError(f"labels: got {len(labels)}, want one for each of {len(figures)} figures")
+    alts = [f"{alt} ({label} {value})" for value in labels] if isinstance(alt, str) else list(alt)
+    if len(alts) != len(labels):
+        raise ValueError(f"alt: got {len(alts)} texts, want one string or {len(labels)}")
+    if not 0 <= start < len(figures):
+        raise ValueError(f"start: got {start}, want 0 to {len(figures) - 1}")
+    kinds = {"slider": ipywidgets.SelectionSlider, "dropdown": ipywidgets.Dropdown}
+    if control not in kinds:
+        raise ValueError(f"control: got {control!r}, want one of {sorted(kinds)}")
+    chooser = kinds[control](
+        options=labels,
+        index=start,
+        description=label,
+        style={"description_width": "initial"},
+        layout={"width": "100%" if control == "slider" else "max-content", "max_width": "32em"},
+    )
+    chooser.add_class("tl-chooser")
+    slides = [
+        ipywidgets.HTML(_image(figure, text), layout={"width": "100%"})
+        for figure, text in zip(figures, alts, strict=True)
+    ]
+    stack = ipywidgets.Stack(slides, selected_index=start, layout={"width": "100%"})
+    ipywidgets.jslink((chooser, "index"), (stack, "selected_index"))
+    return ipywidgets.VBox([chooser, stack])
+
+
+def _layers(weights) -> tuple[list[str], torch.Tensor]:
+    """Names of the layers, and all weights in one tensor (layers, heads, q_len, k_len)."""
+    if isinstance(weights, Mapping):
+        shapes = {tuple(w.shape) for w in weights.values()}
+        if len(shapes) != 1 or len(shape := shapes.pop()) != 4 or shape[0] != 1:
+            raise ValueError(
+                f"weights: got {[tuple(w.shape) for w in weights.values()]}, "
+                "want layers of one shape, (1, heads, q_len, k_len)"
+            )
+        return [str(name) for name in weights], torch.cat(list(weights.values()))
+    w = torch.as_tensor(weights)
+    if not 2 <= w.ndim <= 4:
+        raise ValueError(f"weights: got shape {tuple(w.shape)}, want (layers, heads, q_len, k_len)")
+    w = w[(None,) * (4 - w.ndim)]
+    return [str(i + 1) for i in range(len(w))], w
+
+
+def _image(figure, alt: str) -> str:
+    """The figure as an <img> that carries its own data, its size and its alternative text."""
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=150, transparent=True)
+    plt.close(figure)
+    picture = Image.open(drawn).quantize(128, method=Image.Quantize.FASTOCTREE)
+    packed = io.BytesIO()
+    picture.save(packed, format="png", optimize=True)
+    data = base64.b64encode(packed.getvalue()).decode()
+    width, height = picture.size
+    return (
+        f'<img class="tl-slide" alt="{escape(alt)}" width="{width}" height="{height}" '
+        f'decoding="sync" style="width:100%;height:auto;background:#fff" '
+        f'src="data:image/png;base64,{data}">'
+    )
