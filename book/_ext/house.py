@@ -1,0 +1,124 @@
+"""The book's own Sphinx extension: tables made from the code, and the site's address."""
+
+import html
+import importlib
+import inspect
+import os
+import re
+
+from docutils import nodes
+from docutils.parsers.rst import Directive
+from myst_nb.sphinx_ import HideCodeCellNode
+
+
+class ApiTable(Directive):
+    """A table of a module's public functions and classes, from the code itself.
+
+        ```{api-table} transformer_lib.masks
+        ```
+
+    Each row: the name with its arguments, and the first sentence of its docstring.
+    """
+
+    required_arguments = 1
+
+    def run(self):
+        """Build the table; a public name without a docstring is an error."""
+        return [table(("Name and arguments", "What it does"), api_rows(self.arguments[0]))]
+
+
+def api_rows(module_name: str) -> list[tuple[nodes.Node, nodes.Node]]:
+    """One row for each public function or class that `module_name` defines, in its order."""
+    module = importlib.import_module(module_name)
+    rows = []
+    for name, thing in vars(module).items():
+        public = inspect.isclass(thing) or inspect.isfunction(thing)
+        if name.startswith("_") or not public or thing.__module__ != module_name:
+            continue
+        summary = inspect.getdoc(thing).split("\n\n")[0].replace("\n", " ")
+        text = [
+            nodes.literal(text=part) if i % 2 else nodes.Text(part)
+            for i, part in enumerate(summary.split("`"))
+        ]
+        shown = nodes.literal(text=f"{name}({', '.join(arguments(thing))})")
+        rows.append((shown, nodes.inline("", "", *text)))
+    return rows
+
+
+def arguments(thing) -> list[str]:
+    """The arguments as one writes them in a call: names, defaults, the star; no types."""
+    shown, keywords = [], False
+    for name, parameter in inspect.signature(thing).parameters.items():
+        if parameter.kind is parameter.KEYWORD_ONLY and not keywords:
+            shown.append("*")
+            keywords = True
+        plain = parameter.default is parameter.empty
+        shown.append(name if plain else f"{name}={parameter.default!r}")
+    return shown
+
+
+def table(head: tuple[str, ...], rows: list[tuple[nodes.Node, ...]]) -> nodes.table:
+    """A docutils table from inline nodes."""
+
+    def line(cells):
+        entries = [nodes.entry("", nodes.paragraph("", "", cell)) for cell in cells]
+        return nodes.row("", *entries)
+
+    group = nodes.tgroup("", cols=len(head))
+    group += [nodes.colspec(colwidth=1) for _ in head]
+    group += nodes.thead("", line([nodes.Text(title) for title in head]))
+    group += nodes.tbody("", *(line(row) for row in rows))
+    return nodes.table("", group, classes=["api-table"])
+
+
+def drop_thebe(app, pagename, templatename, context, doctree):
+    """Leave out thebe's scripts: it is off, and Jupyter Book 1 loads them twice, an error."""
+    for kind in ("script_files", "css_files"):
+        context[kind] = [file for file in context[kind] if "thebe" not in said(file)]
+
+
+def mend_body(app, pagename, templatename, context, doctree):
+    """Take out attributes of the theme that tell a screen reader something untrue."""
+    for attribute in (
+        ' aria-label="Toggle hidden content"',  # hides what the summary says
+        ' role="doc-biblioentry"',  # deprecated, and its parent's role="list" wants list items
+    ):
+        context["body"] = context.get("body", "").replace(attribute, "")
+    context["body"] = context["body"].replace(
+        'role="list" class="citation-list"', 'class="citation-list"'
+    )
+
+
+def describe(app, pagename, templatename, context, doctree):
+    """A page describes itself by its first paragraph: a chapter's, its promise."""
+    first = next(iter(doctree.findall(nodes.paragraph)), None) if doctree else None
+    if first is None:
+        return
+    text = html.escape(" ".join(first.astext().split()))
+    tags = r'(<meta (?:property="og:|name=")description" content=")[^"]*"'
+    context["metatags"] = re.sub(tags, lambda m: f'{m[1]}{text}"', context.get("metatags", ""))
+
+
+def name_folds(app, doctree, docname):
+    """Say what is folded away: a whole cell is a solution, an input is the code of a figure."""
+    names = {"content": "the solution", "source": "the code", "output": "the output"}
+    for node in doctree.findall(HideCodeCellNode):
+        name = names.get(node["prompt_show"].split()[-1], "more")
+        node["prompt_show"], node["prompt_hide"] = f"Show {name}", f"Hide {name}"
+
+
+def said(file) -> str:
+    """The name of a script or style sheet, and its text when it stands in the page."""
+    attributes = getattr(file, "attributes", {})
+    return f"{getattr(file, 'filename', file)} {attributes.get('body', '')}".lower()
+
+
+def setup(app):
+    """Register the directive; take the address of the site from the environment."""
+    app.add_directive("api-table", ApiTable)
+    app.connect("html-page-context", drop_thebe, priority=990)
+    app.connect("html-page-context", mend_body, priority=990)
+    app.connect("html-page-context", describe, priority=990)
+    app.connect("doctree-resolved", name_folds)
+    app.config.ogp_site_url = os.environ.get("BOOK_URL", "")
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
