@@ -1,0 +1,57 @@
+"""The notation page and the code say the same: each name of the page is a name of the code."""
+
+import inspect
+import re
+import sys
+
+import pytest
+from conftest import ROOT
+
+from transformer_lib import attention, cache, masks, positions
+
+sys.path.insert(0, str(ROOT / "book/_ext"))
+from house import api_rows
+
+PAGE = (ROOT / "book/notation.md").read_text(encoding="utf-8")
+CODE = "".join(inspect.getsource(module) for module in (attention, cache, masks, positions))
+ROWS = [re.split(r"(?<!\\)\|", line)[1:-1] for line in PAGE.splitlines() if line.startswith("| ")]
+NAMES = [re.findall(r"`(\w+)`", row[1])[0] for row in ROWS if "`" in row[1]]
+
+
+def test_page_has_its_tables():
+    assert len(NAMES) > 15
+    assert len(set(NAMES)) == len(NAMES)  # one name, one line
+    symbols = [row[0].strip() for row in ROWS if "$" in row[0]]
+    assert len(set(symbols)) == len(symbols)  # one symbol, one line
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_name_of_the_page_is_in_the_code(name):
+    assert re.search(rf"\b{name}\b", CODE)
+
+
+def test_each_axis_of_the_code_is_on_the_page():
+    shapes = re.findall(
+        r"\(((?:batch, heads|batch|\.\.\.), (?:[a-z_]+, )*(?:d_model|\w+_len|\w+_dim))\)", CODE
+    )
+    axes = {word for shape in shapes for word in re.findall(r"\b[a-z]\w+", shape)}
+    assert {"batch", "q_len", "head_dim"} <= axes
+    assert axes - set(NAMES) - {"heads", "length", "len"} == set()  # loose words
+
+
+def test_each_shape_of_the_page_is_made_of_its_names():
+    for row in ROWS:
+        for shape in re.findall(r"`\(([^)]*)\)`", "|".join(row)):
+            assert set(shape.split(", ")) <= {*NAMES, "heads"}, shape
+
+
+@pytest.mark.parametrize("module", [masks, attention, positions, cache])
+def test_tables_of_the_package_are_made_from_it(module):
+    assert f"{{api-table}} {module.__name__}\n" in PAGE
+    shown = {row[0].astext().partition("(")[0] for row in api_rows(module.__name__)}
+    public = {
+        name
+        for name, thing in vars(module).items()
+        if getattr(thing, "__module__", None) == module.__name__ and not name.startswith("_")
+    }
+    assert shown == public

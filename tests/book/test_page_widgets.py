@@ -1,0 +1,162 @@
+"""Every widget of the book, with no kernel: worked by key, pointer, finger and seen to change."""
+
+import pytest
+from conftest import PAGES, SITE
+
+WITH_WIDGETS = [
+    page for page in PAGES if "jupyter.widget-view+json" in (SITE / page).read_text("utf-8")
+]
+
+
+def test_only_pages_with_widgets_load_the_widget_manager():
+    for page in PAGES:
+        loads = "embed-amd.js" in (SITE / page).read_text(encoding="utf-8")
+        assert loads == (page in WITH_WIDGETS), page
+
+
+def test_chapters_have_widgets(site):
+    """Part I: each of its chapters has one; later chapters may do without."""
+    chapters = {path.name for path in (site / "notebooks").glob("0[123]_*.html")}
+    assert chapters <= {page.split("/")[1] for page in WITH_WIDGETS}
+
+
+def state(explorer) -> tuple:
+    """What an explorer shows: the chosen token, the weights, the sentence."""
+    return explorer.evaluate(
+        """e => [
+          e.querySelector('[role=radio][aria-checked=true]').textContent,
+          [...e.querySelectorAll('.tlx-weight')].map(w => w.textContent).join(),
+          e.querySelector('.tlx-said').textContent,
+          e.querySelector('caption').textContent,
+        ].map(String)"""
+    )
+
+
+def test_explorers_answer_to_keys(tab):
+    for explorer in tab.locator(".tlx").all():
+        tokens = explorer.locator("[role=radio]")
+        assert explorer.locator("[role=radio][tabindex='0']").count() == 1  # one tab stop
+        explorer.locator("[role=radio][tabindex='0']").focus()
+        tab.keyboard.press("Home")
+        first = state(explorer)
+        tab.keyboard.press("ArrowRight")
+        second = state(explorer)
+        assert second[2] != first[2] or second[1] != first[1]
+        assert tokens.nth(1).evaluate("t => t === document.activeElement")
+        assert tokens.nth(1).evaluate("t => getComputedStyle(t).outlineStyle") == "solid"
+        tab.keyboard.press("ArrowLeft")
+        assert state(explorer) == first
+        tab.keyboard.press("ArrowLeft")  # around to the last
+        assert tokens.last.get_attribute("aria-checked") == "true"
+        for group in explorer.locator("fieldset").all():
+            before = state(explorer)[3]
+            group.locator("input:checked").focus()
+            tab.keyboard.press("ArrowRight")
+            assert state(explorer)[3] != before  # another head or layer
+
+
+def test_explorers_answer_to_pointer_and_do_not_jump(tab):
+    for explorer in tab.locator(".tlx").all():
+        explorer.scroll_into_view_if_needed()
+        height = explorer.bounding_box()["height"]
+        seen = set()
+        tokens = explorer.locator("[role=radio]")
+        for token in tokens.all()[:4]:
+            token.hover()
+            assert token.get_attribute("aria-checked") == "true"
+            seen.add(tuple(state(explorer)))
+            assert explorer.bounding_box()["height"] == height
+        assert len(seen) == min(4, tokens.count())
+        for choice in explorer.locator("fieldset").all():
+            before = state(explorer)[3]
+            choice.locator("label:not(:has(:checked))").first.click()
+            assert state(explorer)[3] != before
+
+
+@pytest.mark.parametrize("page", WITH_WIDGETS)
+def test_explorers_answer_to_touch(open_page, page):
+    tab = open_page(page, width=390, touch=True)
+    for explorer in tab.locator(".tlx").all():
+        for i in (1, 0):
+            token = explorer.locator("[role=radio]").nth(i)
+            token.tap()
+            assert token.get_attribute("aria-checked") == "true"
+    tab.close()
+
+
+def test_explorer_table_says_what_the_tokens_show(tab):
+    for explorer in tab.locator(".tlx").all():
+        explorer.locator("summary").press("Enter")
+        shown = explorer.locator(".tlx-weight").all_text_contents()
+        chosen = explorer.evaluate(
+            "e => [...e.querySelectorAll('[role=radio]')].findIndex(t => t.ariaChecked === 'true')"
+        )
+        row = explorer.locator("tbody tr").nth(chosen)
+        assert row.locator("td").all_text_contents() == shown
+        assert row.locator("td").first.is_visible()
+        assert explorer.locator("thead th").count() == len(shown)
+
+
+def picture(show) -> str:
+    """The picture that is seen now, of a slideshow."""
+    seen = show.locator("img.tl-slide").locator("visible=true")
+    assert seen.count() == 1
+    return seen.get_attribute("src") + seen.get_attribute("alt")
+
+
+def slideshows(tab, control: str):
+    """The slideshows of a page that are worked by `control`."""
+    return tab.locator(f".widget-subarea:has(.tl-chooser {control}):has(img.tl-slide)").all()
+
+
+def test_sliders_answer_to_keys_and_drag(tab):
+    for show in slideshows(tab, "[role=slider]"):
+        handle = show.locator("[role=slider]")
+        assert handle.get_attribute("aria-label")
+        handle.focus()
+        tab.keyboard.press("Home")
+        first = picture(show)
+        readout = show.locator(".widget-readout").text_content()
+        assert handle.get_attribute("aria-valuetext") == readout
+        tab.keyboard.press("ArrowRight")
+        tab.wait_for_function(
+            "([i, old]) => i.textContent !== old",
+            arg=[show.locator(".widget-readout").element_handle(), readout],
+        )
+        second = picture(show)
+        assert second != first
+        assert (
+            handle.get_attribute("aria-valuetext") == show.locator(".widget-readout").text_content()
+        )
+        tab.keyboard.press("Home")
+        assert picture(show) == first
+        handle.scroll_into_view_if_needed()
+        box, rail = handle.bounding_box(), show.locator(".noUi-base").bounding_box()
+        tab.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        tab.mouse.down()
+        tab.mouse.move(rail["x"] + rail["width"], box["y"] + box["height"] / 2, steps=5)
+        tab.mouse.up()
+        assert picture(show) not in (first,)
+
+
+def test_lists_answer_to_keys_and_choice(tab):
+    for show in slideshows(tab, "select"):
+        chooser = show.locator("select")
+        assert chooser.evaluate("s => s.labels.length") == 1
+        options = chooser.locator("option").all_text_contents()
+        seen = set()
+        for option in options:
+            chooser.select_option(label=option)
+            tab.wait_for_timeout(50)
+            seen.add(picture(show))
+        assert len(seen) == len(options)
+        chooser.focus()
+        tab.keyboard.press("ArrowUp")
+        tab.wait_for_timeout(50)
+        assert chooser.input_value() != options[-1]
+
+
+def test_no_slideshow_is_left_out(tab):
+    """Each slideshow of a page is worked by one of the tests above."""
+    shows = tab.locator(".widget-subarea:has(img.tl-slide)").count()
+    assert shows == len(slideshows(tab, "[role=slider]")) + len(slideshows(tab, "select"))

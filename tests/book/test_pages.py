@@ -1,0 +1,209 @@
+"""Every page of the book: it loads clean, stays at home, reads well and is open to everyone."""
+
+import html
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urldefrag
+
+import pytest
+from conftest import PAGES, ROOT, SITE
+
+AXE = ROOT / "tests/book/vendor/axe.min.js"
+LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+NOTEBOOKS = [page for page in PAGES if page.startswith("notebooks/")]
+MEGABYTES = 1.5e6
+
+every_page = pytest.mark.parametrize("page", PAGES)
+every_notebook = pytest.mark.parametrize("page", NOTEBOOKS)
+
+
+class Links(HTMLParser):
+    """The links, sources, anchors and meta tags of one page."""
+
+    def __init__(self, path: Path):
+        super().__init__()
+        self.targets, self.sources, self.ids, self.meta = [], [], set(), {}
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attrs):
+        """Note what this element points to, or may be pointed at by."""
+        given = dict(attrs)
+        self.ids |= {given[key] for key in ("id", "name") if given.get(key)}
+        if tag == "a" and given.get("href"):
+            self.targets.append(given["href"])
+        if tag in ("img", "script") and given.get("src"):
+            self.sources.append(given["src"])
+        if tag == "meta":
+            self.meta[given.get("property") or given.get("name")] = given.get("content")
+
+
+def test_every_chapter_of_the_contents_is_a_page(site):
+    wanted = re.findall(r"(?:file|root): (\S+)", (ROOT / "book/_toc.yml").read_text())
+    assert {f"{name}.html" for name in wanted} == set(PAGES)
+    assert "book/index.html" in (site / "index.html").read_text()
+
+
+def test_page_loads_clean_and_stays_at_home(tab):
+    assert (tab.errors, tab.failed, tab.outside) == ([], [], [])
+
+
+@every_page
+def test_page_loads_clean_from_its_folder(open_page, page):
+    tab = open_page(page, "file")
+    assert (tab.errors, tab.failed, tab.outside) == ([], [], [])
+    assert tab.locator(".math mjx-container").count() >= formulas(page)
+    tab.close()
+
+
+def test_no_markup_shows_through(tab):
+    prose = tab.evaluate(
+        """() => {
+          const copy = document.querySelector("article.bd-article").cloneNode(true);
+          copy.querySelectorAll("pre, code, script, style, mjx-container").forEach(n => n.remove());
+          return copy.textContent;
+        }"""
+    )
+    assert len(prose) > 200
+    marks = r"\$|\{(ref|cite|numref|eq|doc|code-cell)\}|WARNING|\\\(|:::|\*\*|\]\("
+    assert re.findall(f".*(?:{marks}).*", prose) == []
+
+
+def formulas(page: str) -> int:
+    """How many formulas the page holds before MathJax has seen it."""
+    return (SITE / page).read_text(encoding="utf-8").count('class="math notranslate')
+
+
+def test_math_is_typeset(tab):
+    assert tab.locator(".math mjx-container").count() >= formulas(tab.path)
+    assert tab.locator("mjx-merror, [data-mjx-error]").count() == 0
+
+
+def test_every_picture_has_an_alternative(tab):
+    alts = tab.eval_on_selector_all("img", "all => all.map(i => i.getAttribute('alt'))")
+    assert [alt for alt in alts if not alt or re.search(r"\.png|_images/", alt)] == []
+    loaded = tab.eval_on_selector_all(
+        "img", "all => Promise.all(all.map(i => i.decode().then(() => true, () => i.src)))"
+    )
+    assert [one for one in loaded if one is not True] == []
+
+
+def test_nothing_runs_over_the_edge_of_a_phone(tab):
+    tab.set_viewport_size({"width": 390, "height": 800})
+    for _ in range(2):
+        assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+        tab.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+
+
+@every_page
+def test_page_is_light(page):
+    path = SITE / page
+    sources = (path.parent / unquote(source) for source in Links(path).sources)
+    pictures = {file.resolve() for file in sources if "_images" in file.parts}
+    assert path.stat().st_size + sum(p.stat().st_size for p in pictures) <= MEGABYTES
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_no_barrier(tab, theme):
+    search_for_barriers(tab, theme)
+
+
+def test_axe_finds_no_barrier_in_the_search(open_page):
+    tab = open_page("search.html?q=softmax")
+    tab.locator("#search-results li a").first.wait_for()
+    search_for_barriers(tab, "light")
+    search_for_barriers(tab, "dark")
+    tab.close()
+
+
+def search_for_barriers(tab, theme: str) -> None:
+    """Fail with what axe finds on the page in this theme, with everything unfolded."""
+    tab.emulate_media(color_scheme=theme)
+    tab.wait_for_function("t => document.documentElement.dataset.theme === t", arg=theme)
+    tab.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+    tab.wait_for_timeout(100)  # what is unfolded is told so
+    if not tab.evaluate(
+        "'axe' in window"
+    ):  # hidden from require.js, which would take it for its own
+        tab.evaluate(f"(() => {{ const define = undefined; {AXE.read_text(encoding='utf-8')} }})()")
+    options = {"runOnly": LEVELS, "resultTypes": ["violations"]}
+    # The strokes of MathJax's pictures are thousands, and say nothing that the formula does not.
+    where = {"include": [["html"]], "exclude": [["mjx-container > svg > *"]]}
+    found = tab.evaluate("where => axe.run(...where)", [where, options])["violations"]
+    told = {
+        rule["id"]: [(node["html"][:160], node["failureSummary"][:300]) for node in rule["nodes"]]
+        for rule in found
+    }
+    assert not found, json.dumps(told, indent=1)
+
+
+@every_page
+def test_page_introduces_itself(page):
+    links = Links(SITE / page)
+    for tag in ("og:title", "og:description", "og:image", "og:image:alt", "description"):
+        assert links.meta.get(tag), tag
+    text = (SITE / page).read_text(encoding="utf-8")
+    icon = re.search(r'<link rel="icon" href="([^"]+)"', text).group(1)
+    assert ((SITE / page).parent / icon).exists()
+
+
+def test_links_lead_somewhere(site):
+    pages = {path: Links(path) for path in site.rglob("*.html") if "_static" not in path.parts}
+    broken = []
+    for path, links in pages.items():
+        for target in links.targets:
+            if re.match(r"[a-z]+:", target):
+                continue
+            name, anchor = urldefrag(html.unescape(target))
+            file = (path.parent / unquote(name)).resolve() if name else path
+            lost = anchor and file in pages and unquote(anchor) not in pages[file].ids
+            if lost or not file.exists():
+                broken.append((path.name, target))
+    assert broken == []
+
+
+@every_notebook
+def test_notebook_can_be_downloaded(page):
+    path = SITE / page
+    (target,) = {t for t in Links(path).targets if t.endswith(".ipynb") and "_sources" in t}
+    assert json.loads((path.parent / target).read_text(encoding="utf-8"))["nbformat"] == 4
+
+
+def test_code_can_be_copied_and_solutions_are_folded(tab):
+    if tab.path not in NOTEBOOKS:
+        assert tab.locator("div.cell_input").count() == 0
+        return
+    blocks = tab.locator("div.cell_input div.highlight")
+    assert tab.locator("div.cell_input button.copybtn").count() == blocks.count() > 0
+    folds = tab.locator("details.hide")
+    assert tab.locator("details.hide[open]").count() == 0 < folds.count()
+    folds.first.locator("summary").first.press("Enter")
+    assert tab.locator("details.hide[open]").count() == 1
+
+
+@every_page
+def test_page_has_neighbours(page):
+    text = (SITE / page).read_text(encoding="utf-8")
+    assert re.search('class="(right-next|left-prev)"', text)
+
+
+def test_button_changes_the_theme(open_page):
+    tab = open_page("book/index.html")
+    seen = set()
+    for _ in range(3):
+        tab.locator("button.theme-switch-button").locator("visible=true").first.click()
+        seen.add(tab.evaluate("document.documentElement.dataset.theme"))
+    tab.close()
+    assert seen == {"light", "dark"}
+
+
+@pytest.mark.parametrize("scheme", ["http", "file"])
+def test_search_finds_a_word(open_page, scheme):
+    tab = open_page("search.html?q=softmax", scheme)
+    results = tab.locator("#search-results li a")
+    results.first.wait_for()
+    assert any("notation" in one for one in results.evaluate_all("all => all.map(a => a.href)"))
+    tab.wait_for_timeout(300)
+    assert (tab.errors, tab.failed, tab.outside) == ([], [], [])
+    tab.close()
