@@ -1,0 +1,88 @@
+"""The feed-forward block: what each token computes by itself.
+
+Attention moves information between positions; this block works on every position alone, and in
+most Transformers it holds two thirds of the parameters.
+"""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+_ACTIVATIONS = {
+    "relu": F.relu,  # Vaswani et al. 2017, §3.3
+    "gelu": F.gelu,  # exact, with the error function: Hendrycks & Gimpel 2016; BERT, ViT
+    "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"),  # its approximation: GPT-2
+    "relu2": lambda x: F.relu(x).square(),  # So et al. 2021, "Primer", §3
+}
+
+
+class FeedForward(nn.Module):
+    """Widen, bend, narrow: two linear maps with a nonlinearity between them.
+
+        FFN(x) = act(x W_1 + b_1) W_2 + b_2
+
+    With "swiglu" one half of the widened features gates the other, so that `linear1` is twice as
+    wide (2/3 of the usual `d_ff` then makes an equal number of parameters):
+
+        FFN(x) = (silu(x W_gate) · x W_value) W_2
+
+    Args:
+        d_model: width of input and output.
+        d_ff: width in the middle; in the paper 4 · d_model.
+        activation: "relu", "gelu", "gelu_tanh", "relu2" or "swiglu".
+        dropout: probability of dropping a feature in the middle, in training only.
+        bias: whether the linear maps have biases.
+
+    Raises:
+        ValueError: if a width is not positive or `activation` is none of these.
+
+    Source: Vaswani et al. 2017, §3.3; for "swiglu" Shazeer 2020, §2.
+    """
+
+    def __init__(
+        self,
+        d_model: int,
+        d_ff: int,
+        *,
+        activation: str = "relu",
+        dropout: float = 0.0,
+        bias: bool = True,
+    ):
+        super().__init__()
+        if d_model < 1 or d_ff < 1:
+            raise ValueError(
+                f"d_model and d_ff must be positive, got d_model = {d_model}, d_ff = {d_ff}"
+            )
+        if activation != "swiglu" and activation not in _ACTIVATIONS:
+            raise ValueError(
+                f"activation must be one of {[*_ACTIVATIONS, 'swiglu']}, got {activation!r}"
+            )
+        self.d_model, self.d_ff, self.activation = d_model, d_ff, activation
+        self.linear1 = nn.Linear(d_model, 2 * d_ff if activation == "swiglu" else d_ff, bias=bias)
+        self.linear2 = nn.Linear(d_ff, d_model, bias=bias)
+        self.dropout = nn.Dropout(dropout)
+        for linear in (self.linear1, self.linear2):
+            nn.init.xavier_uniform_(linear.weight)
+            if bias:
+                nn.init.zeros_(linear.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Work on every position alone.
+
+        Args:
+            x: (…, d_model).
+
+        Returns:
+            (…, d_model).
+
+        Raises:
+            ValueError: if `x` has another width.
+        """
+        if x.size(-1) != self.d_model:
+            raise ValueError(f"x must be (…, d_model = {self.d_model}), got {tuple(x.shape)}")
+        x = self.linear1(x)  # (…, d_ff), or (…, 2 · d_ff) with a gate
+        if self.activation == "swiglu":
+            gate, value = x.chunk(2, dim=-1)
+            x = F.silu(gate) * value  # (…, d_ff)
+        else:
+            x = _ACTIVATIONS[self.activation](x)
+        return self.linear2(self.dropout(x))
