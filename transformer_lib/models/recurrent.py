@@ -1,0 +1,235 @@
+"""What came before: an LSTM that reads, and another that writes, with or without attention.
+
+It has the interface of `models.transformer`, so that the same training and the same generation
+serve both.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from transformer_lib.masks import padding_mask_from_ids
+from transformer_lib.models.checks import check_ids, check_vocabularies
+
+
+@dataclass(frozen=True)
+class RecurrentConfig:
+    """What a `Recurrent` model is made of.
+
+    Args:
+        source_vocab_size: number of different tokens that the encoder reads.
+        target_vocab_size: number of different tokens that the decoder writes.
+        d_model: width of embeddings and states; even, half of it for each reading direction.
+        num_layers: LSTMs on top of each other, in the encoder and in the decoder.
+        attention: whether the decoder looks back at the source before each token. Without, it has
+            the summary of the source that the encoder ends with, and no more.
+        dropout: on embeddings, between layers and on features, in training only.
+        max_len: longest source or target, in tokens; None for any length.
+        pad_id: fills the rows of a batch behind their ends.
+        bos_id: the token that every target starts with.
+        eos_id: the token that every target ends with.
+
+    Raises:
+        ValueError: if the values do not go together.
+    """
+
+    source_vocab_size: int
+    target_vocab_size: int
+    d_model: int = 256
+    num_layers: int = 1
+    attention: bool = True
+    dropout: float = 0.1
+    max_len: int | None = None
+    pad_id: int = 0
+    bos_id: int = 1
+    eos_id: int = 2
+
+    def __post_init__(self):
+        check_vocabularies(self)
+        if self.d_model < 2 or self.d_model % 2:
+            raise ValueError(f"d_model must be a positive even number, got {self.d_model}")
+        if self.num_layers < 1:
+            raise ValueError(f"num_layers must be at least 1, got {self.num_layers}")
+
+
+class AdditiveAttention(nn.Module):
+    """Attention by a small network instead of a product.
+
+        score(s, h) = vᵀ tanh(W s + U h),  context = Σ softmax(score) h
+
+    Args:
+        d_model: width of queries and memory.
+
+    Source: Bahdanau et al. 2015, §3.1, A.1.2.
+    """
+
+    def __init__(self, d_model: int):
+        super().__init__()
+        self.q_proj = nn.Linear(d_model, d_model, bias=False)
+        self.k_proj = nn.Linear(d_model, d_model)
+        self.score = nn.Linear(d_model, 1, bias=False)
+
+    def forward(
+        self, query: Tensor, keys: Tensor, memory: Tensor, mask: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Look up one query.
+
+        Args:
+            query: (batch, d_model).
+            keys: `k_proj(memory)`, computed once for all queries.
+            memory: (batch, mem_len, d_model).
+            mask: boolean (batch, mem_len), True = may attend, at least once in each row.
+
+        Returns:
+            Context (batch, d_model) and weights (batch, mem_len).
+        """
+        scores = self.score(torch.tanh(self.q_proj(query)[:, None] + keys)).squeeze(-1)
+        weights = scores.masked_fill(~mask, -torch.inf).softmax(dim=-1)  # (batch, mem_len)
+        return (weights[:, None] @ memory).squeeze(1), weights
+
+
+@dataclass
+class RecurrentState:
+    """The source as read, and the decoder's state after the tokens so far."""
+
+    memory: Tensor  # (batch, source_len, d_model)
+    mask: Tensor  # (batch, source_len)
+    keys: Tensor  # (batch, source_len, d_model), what attention compares with
+    summary: Tensor  # (batch, d_model), the source in one vector
+    hidden: Tensor  # (num_layers, batch, d_model)
+    cell: Tensor  # (num_layers, batch, d_model)
+
+    def reorder(self, rows: Tensor) -> None:
+        """Keep the sequences `rows` (new_batch,) of the batch, in that order."""
+        for name in ("memory", "mask", "keys", "summary"):
+            setattr(self, name, getattr(self, name).index_select(0, rows))
+        self.hidden = self.hidden.index_select(1, rows)
+        self.cell = self.cell.index_select(1, rows)
+
+
+class Recurrent(nn.Module):
+    """LSTM encoder and decoder: p(target | source), one target token after another.
+
+        logits = model(source, target[:, :-1])  # to be compared with target[:, 1:]
+
+    The encoder reads in both directions. The decoder's state starts from what the encoder ends
+    with; at each token it gets a context beside the embedding: with attention a fresh look at the
+    source, without it the same summary every time.
+
+    Args:
+        config: what it is made of.
+
+    Source: Bahdanau et al. 2015; without attention Cho et al. 2014. Both have another gated unit
+    in place of the LSTM of Hochreiter & Schmidhuber 1997, which is used as in Sutskever et al.
+    2014.
+    """
+
+    def __init__(self, config: RecurrentConfig):
+        super().__init__()
+        self.config = config
+        self.pad_id, self.eos_id, self.max_len = config.pad_id, config.eos_id, config.max_len
+        d_model, num_layers = config.d_model, config.num_layers
+        between = config.dropout if num_layers > 1 else 0.0
+        self.source_embedding = nn.Embedding(config.source_vocab_size, d_model)
+        self.target_embedding = nn.Embedding(config.target_vocab_size, d_model)
+        self.dropout = nn.Dropout(config.dropout)
+        self.encoder = nn.LSTM(
+            d_model,
+            d_model // 2,
+            num_layers,
+            batch_first=True,
+            dropout=between,
+            bidirectional=True,
+        )
+        self.decoder = nn.LSTM(2 * d_model, d_model, num_layers, batch_first=True, dropout=between)
+        self.attention = AdditiveAttention(d_model) if config.attention else None
+        self.merge = nn.Linear(2 * d_model, d_model)
+        self.output = nn.Linear(d_model, config.target_vocab_size)
+
+    def forward(self, source: Tensor, target: Tensor) -> Tensor:
+        """Score every next token, given the source and the tokens before it (teacher forcing).
+
+        Args:
+            source: token ids (batch, source_len), `pad_id` behind the end.
+            target: token ids (batch, target_len), `bos_id` first, `pad_id` behind the end.
+
+        Returns:
+            Logits (batch, target_len, target_vocab_size): those at position t are for the token
+            at t + 1.
+
+        Raises:
+            ValueError: if ids are not (batch, length) integers, there are more than `max_len`, or
+                a source is empty or has padding before its end.
+        """
+        features, _ = self.decode(target, self.encode(source))
+        return self.output(features)
+
+    def encode(self, source: Tensor) -> RecurrentState:
+        """Read the source, token ids (batch, source_len) with `pad_id` behind the end."""
+        check_ids("source", source, self.max_len)
+        mask = padding_mask_from_ids(source, self.pad_id)[:, 0, 0]  # (batch, source_len)
+        lengths = mask.sum(dim=1)
+        if not mask.equal(torch.arange(mask.size(1), device=mask.device) < lengths[:, None]):
+            raise ValueError(f"source must have padding ({self.pad_id}) behind its end only")
+        if not lengths.all():
+            raise ValueError("source must have at least one token in each row, got an empty one")
+        packed = pack_padded_sequence(  # skips the padding: its last states are the real ones
+            self.dropout(self.source_embedding(source)),
+            lengths.cpu(),
+            batch_first=True,
+            enforce_sorted=False,
+        )
+        packed, last = self.encoder(packed)
+        memory, _ = pad_packed_sequence(packed, batch_first=True, total_length=source.size(1))
+        # Both directions of a layer side by side: (2 · num_layers, batch, d_model / 2) → this.
+        hidden, cell = (
+            x.unflatten(0, (-1, 2)).transpose(1, 2).flatten(2) for x in last
+        )  # (num_layers, batch, d_model)
+        keys = memory if self.attention is None else self.attention.k_proj(memory)
+        return RecurrentState(memory, mask, keys, hidden[-1], hidden, cell)
+
+    def decode(self, target: Tensor, state: RecurrentState) -> tuple[Tensor, Tensor | None]:
+        """Read the target so far, and move `state` on.
+
+        Args:
+            target: token ids (batch, target_len), those that `state` has not seen.
+            state: from `encode`, or as the tokens before left it.
+
+        Returns:
+            Features (batch, target_len, d_model), which `output` turns into scores, and the
+            attention weights (batch, target_len, source_len), None for a model without.
+        """
+        check_ids("target", target, self.max_len)
+        embedded = self.dropout(self.target_embedding(target))  # (batch, target_len, d_model)
+        if self.attention is None:
+            weights, context = None, state.summary[:, None].expand_as(embedded)
+            out = self._advance(embedded, context, state)
+        else:
+            steps = []
+            for x in embedded.split(1, dim=1):  # each look depends on the state before it
+                context, weights = self.attention(
+                    state.hidden[-1], state.keys, state.memory, state.mask
+                )
+                out = self._advance(x, context[:, None], state)
+                steps.append((out, context[:, None], weights[:, None]))
+            out, context, weights = (torch.cat(x, dim=1) for x in zip(*steps, strict=True))
+        return self.dropout(torch.tanh(self.merge(torch.cat([out, context], dim=-1)))), weights
+
+    def start(self, source: Tensor) -> tuple[Tensor, RecurrentState]:
+        """Read the source and be ready to write (see `generation.Writer`)."""
+        bos = source.new_full((source.size(0), 1), self.config.bos_id)
+        return bos, self.encode(source)
+
+    def step(self, tokens: Tensor, state: RecurrentState) -> Tensor:
+        """Read new tokens and score the next one (see `generation.Writer`)."""
+        features, _ = self.decode(tokens, state)
+        return self.output(features[:, -1])  # (batch, target_vocab_size)
+
+    def _advance(self, x: Tensor, context: Tensor, state: RecurrentState) -> Tensor:
+        """Read tokens and contexts (batch, len, d_model) → decoder outputs, the same shape."""
+        out, (state.hidden, state.cell) = self.decoder(
+            torch.cat([x, context], dim=-1), (state.hidden, state.cell)
+        )
+        return out

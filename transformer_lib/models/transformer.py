@@ -1,0 +1,249 @@
+"""The Transformer of the paper, whole: it reads one sequence and writes another.
+
+Embeddings, an encoder, a decoder, and the embedding matrix once more to turn features into
+logits. What to train it on and how to generate from it are matters of `training` and
+`generation`.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import partial
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from transformer_lib.attention import MultiHeadAttention
+from transformer_lib.cache import KVCache
+from transformer_lib.decoder import Decoder
+from transformer_lib.encoder import Encoder
+from transformer_lib.feed_forward import FeedForward
+from transformer_lib.layers import DecoderLayer, EncoderLayer
+from transformer_lib.masks import padding_mask_from_ids
+from transformer_lib.models.checks import check_ids, check_vocabularies
+from transformer_lib.positions import LearnedPositions, Rotary, SinusoidalPositions
+
+
+@dataclass(frozen=True)
+class TransformerConfig:
+    """What a `Transformer` is made of; by default the paper's base model, but pre-norm.
+
+    Args:
+        source_vocab_size: number of different tokens that the encoder reads.
+        target_vocab_size: number of different tokens that the decoder writes.
+        d_model: width of the features between layers.
+        num_heads: attention heads in every layer.
+        num_encoder_layers: depth of the encoder.
+        num_decoder_layers: depth of the decoder.
+        d_ff: width inside the feed-forward blocks.
+        activation: of the feed-forward blocks, see `FeedForward`.
+        dropout: after every sublayer and on the embeddings, in training only (§5.4).
+        norm_first: pre-norm, with a final norm on both stacks. False: the paper's post-norm.
+        positions: "sinusoidal" (the paper's), "learned" or "rotary".
+        max_len: longest source or target, in tokens. None, for any length, is not possible with
+            learned positions.
+        pad_id: fills the rows of a batch behind their ends.
+        bos_id: the token that every target starts with.
+        eos_id: the token that every target ends with.
+        share_embeddings: one matrix for source, target and output (§3.4); target and output share
+            theirs in any case.
+
+    Raises:
+        ValueError: if the values do not go together.
+    """
+
+    source_vocab_size: int
+    target_vocab_size: int
+    d_model: int = 512
+    num_heads: int = 8
+    num_encoder_layers: int = 6
+    num_decoder_layers: int = 6
+    d_ff: int = 2048
+    activation: str = "relu"
+    dropout: float = 0.1
+    norm_first: bool = True
+    positions: str = "sinusoidal"
+    max_len: int | None = None
+    pad_id: int = 0
+    bos_id: int = 1
+    eos_id: int = 2
+    share_embeddings: bool = False
+
+    def __post_init__(self):
+        check_vocabularies(self)
+        if self.num_heads < 1 or self.d_model < 1 or self.d_model % self.num_heads:
+            raise ValueError(
+                f"d_model must be a positive multiple of num_heads, "
+                f"got d_model = {self.d_model}, num_heads = {self.num_heads}"
+            )
+        if self.positions not in ("sinusoidal", "learned", "rotary"):
+            raise ValueError(
+                f"positions must be 'sinusoidal', 'learned' or 'rotary', got {self.positions!r}"
+            )
+        if self.max_len is None and self.positions == "learned":
+            raise ValueError("max_len must be given with learned positions, got None")
+        if self.share_embeddings and self.source_vocab_size != self.target_vocab_size:
+            raise ValueError(
+                f"share_embeddings needs one vocabulary, got source_vocab_size = "
+                f"{self.source_vocab_size}, target_vocab_size = {self.target_vocab_size}"
+            )
+
+    @property
+    def head_dim(self) -> int:
+        """Width of one attention head."""
+        return self.d_model // self.num_heads
+
+
+BASE = TransformerConfig(37_000, 37_000, norm_first=False, share_embeddings=True)
+"""The paper's base model. Table 3 says 65 million parameters; by §3 and §5.1 they are 63.1."""
+
+
+@dataclass
+class TransformerState:
+    """What generation keeps between two tokens: the source as read, and the decoder's cache."""
+
+    memory: Tensor
+    memory_mask: Tensor | None
+    cache: KVCache
+
+    def reorder(self, rows: Tensor) -> None:
+        """Keep the sequences `rows` (new_batch,) of the batch, in that order."""
+        self.memory = self.memory.index_select(0, rows)
+        if self.memory_mask is not None:
+            self.memory_mask = self.memory_mask.index_select(0, rows)
+        self.cache.reorder(rows)
+
+
+class Transformer(nn.Module):
+    """Encoder and decoder: p(target | source), one target token at a time.
+
+        logits = model(source, target[:, :-1])  # to be compared with target[:, 1:]
+
+    Weights start as in the paper's released code: embeddings from N(0, 1 / d_model), which become
+    of unit variance by the factor √d_model (§3.4), linear maps from the uniform distribution of
+    Glorot and Bengio, biases at zero.
+
+    Args:
+        config: what it is made of.
+
+    Raises:
+        ValueError: if `config` has sizes that no layer can have.
+
+    Source: Vaswani et al. 2017.
+    """
+
+    def __init__(self, config: TransformerConfig):
+        super().__init__()
+        self.config = config
+        self.pad_id, self.eos_id, self.max_len = config.pad_id, config.eos_id, config.max_len
+        self.target_embedding = _embedding(config.target_vocab_size, config.d_model)
+        self.source_embedding = None  # shared: the target's serves both
+        if not config.share_embeddings:
+            self.source_embedding = _embedding(config.source_vocab_size, config.d_model)
+        self.source_positions, self.target_positions = _positions(config), _positions(config)
+        self.dropout = nn.Dropout(config.dropout)
+
+        attention = partial(MultiHeadAttention, config.d_model, config.num_heads)
+        think = partial(FeedForward, config.d_model, config.d_ff, activation=config.activation)
+        rotary = Rotary(config.head_dim) if config.positions == "rotary" else None
+        style = {"dropout": config.dropout, "norm_first": config.norm_first}
+        norm = partial(nn.LayerNorm, config.d_model) if config.norm_first else nn.Identity
+        encoder_layers = [
+            EncoderLayer(attention(rotary=rotary), think(), **style)
+            for _ in range(config.num_encoder_layers)
+        ]
+        decoder_layers = [
+            DecoderLayer(attention(causal=True, rotary=rotary), attention(), think(), **style)
+            for _ in range(config.num_decoder_layers)
+        ]
+        self.encoder = Encoder(encoder_layers, final_norm=norm())
+        self.decoder = Decoder(decoder_layers, final_norm=norm())
+
+    def forward(self, source: Tensor, target: Tensor) -> Tensor:
+        """Score every next token, given the source and the tokens before it (teacher forcing).
+
+        Args:
+            source: token ids (batch, source_len), `pad_id` behind the end.
+            target: token ids (batch, target_len), `bos_id` first, `pad_id` behind the end.
+
+        Returns:
+            Logits (batch, target_len, target_vocab_size): those at position t are for the token
+            at t + 1.
+
+        Raises:
+            ValueError: if ids are not (batch, length) integers or there are more than `max_len`.
+        """
+        memory, memory_mask = self.encode(source)
+        return self.logits(self.decode(target, memory, memory_mask))
+
+    def encode(self, source: Tensor) -> tuple[Tensor, Tensor]:
+        """Read the source.
+
+        Args:
+            source: token ids (batch, source_len), `pad_id` behind the end.
+
+        Returns:
+            Memory (batch, source_len, d_model) and its padding mask (batch, 1, 1, source_len).
+        """
+        check_ids("source", source, self.max_len)
+        mask = padding_mask_from_ids(source, self.pad_id)
+        table = self.target_embedding if self.source_embedding is None else self.source_embedding
+        x = self._embed(source, table, self.source_positions, offset=0)
+        return self.encoder(x, mask=mask), mask
+
+    def decode(
+        self,
+        target: Tensor,
+        memory: Tensor,
+        memory_mask: Tensor | None = None,
+        *,
+        cache: KVCache | None = None,
+    ) -> Tensor:
+        """Read the target so far, in sight of the memory.
+
+        Args:
+            target: token ids (batch, target_len); with a cache those that it has not seen.
+            memory: (batch, source_len, d_model), from `encode`.
+            memory_mask: its padding mask, from `encode`.
+            cache: keys and values of earlier tokens.
+
+        Returns:
+            Features (batch, target_len, d_model), which `logits` turns into scores.
+        """
+        offset = 0 if cache is None else cache.length
+        check_ids("target", target, self.max_len, offset)
+        x = self._embed(target, self.target_embedding, self.target_positions, offset)
+        return self.decoder(x, memory, memory_mask=memory_mask, cache=cache)
+
+    def logits(self, features: Tensor) -> Tensor:
+        """Score every token of the vocabulary: (…, d_model) → (…, target_vocab_size)."""
+        return F.linear(features, self.target_embedding.weight)
+
+    def start(self, source: Tensor) -> tuple[Tensor, TransformerState]:
+        """Read the source and be ready to write (see `generation.Writer`)."""
+        memory, mask = self.encode(source)
+        bos = source.new_full((source.size(0), 1), self.config.bos_id)
+        return bos, TransformerState(memory, None if mask.all() else mask, KVCache())
+
+    def step(self, tokens: Tensor, state: TransformerState) -> Tensor:
+        """Read new tokens and score the next one (see `generation.Writer`)."""
+        features = self.decode(tokens, state.memory, state.memory_mask, cache=state.cache)
+        return self.logits(features[:, -1])  # (batch, target_vocab_size)
+
+    def _embed(self, ids: Tensor, table: nn.Embedding, positions: nn.Module | None, offset: int):
+        x = table(ids) * math.sqrt(self.config.d_model)  # (batch, length, d_model)
+        return self.dropout(x if positions is None else positions(x, offset))
+
+
+def _embedding(vocab_size: int, d_model: int) -> nn.Embedding:
+    embedding = nn.Embedding(vocab_size, d_model)
+    nn.init.normal_(embedding.weight, std=d_model**-0.5)
+    return embedding
+
+
+def _positions(config: TransformerConfig) -> nn.Module | None:
+    """What is added to the embeddings; nothing where positions act inside the attention."""
+    if config.positions == "sinusoidal":
+        return SinusoidalPositions(config.d_model)
+    if config.positions == "learned":
+        return LearnedPositions(config.max_len, config.d_model)
+    return None
