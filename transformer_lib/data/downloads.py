@@ -1,0 +1,132 @@
+"""Standard data sets, fetched on request: checked, kept, and resumed where a download broke off.
+
+    files = fetch("multi30k")
+    german = gzip.open(files["train.de.gz"], "rt", encoding="utf-8").readlines()
+
+Nothing is fetched unless `fetch` is called, and nothing twice. The files lie in the folder that
+the environment variable TRANSFORMER_LIB_DATA names, by default in the user's cache.
+"""
+
+import os
+from pathlib import Path
+
+import pooch
+import requests
+
+VARIABLE = "TRANSFORMER_LIB_DATA"
+_TIMEOUT = 30  # seconds without a sign of life from the server
+
+# What each set consists of: {file: (address, checksum)}. The sha256 were computed from the files;
+# the md5 are those that torchvision checks for.
+_MULTI30K = "https://github.com/multi30k/dataset/raw/master/data/task1/raw/"
+_SST2 = "https://github.com/clairett/pytorch-sentiment-classification/raw/master/data/SST2/"
+_SHAKESPEARE = "https://github.com/karpathy/char-rnn/raw/master/data/tinyshakespeare/"
+_FASHION = "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/"
+_CIFAR = "https://www.cs.toronto.edu/~kriz/"
+
+SETS: dict[str, dict[str, tuple[str, str]]] = {
+    # Elliott et al. 2016: 29,000 / 1,014 / 1,000 captions of pictures, English and German.
+    "multi30k": {
+        name: (_MULTI30K + name, f"sha256:{digest}")
+        for name, digest in {
+            "train.de.gz": "726e39b2fa9eb9ffb6dc763fb35a179f80fae06ffc5d28b6ace5faa883de28a6",
+            "train.en.gz": "d79cfa999dd4c51d2cb42499b6796d5a882c3a8a961923c25a898c90f8bbd56f",
+            "val.de.gz": "f0cba2f995189cf5770f29a8a9a537a3ad3f51657ad873405082ff6863a5e75a",
+            "val.en.gz": "14f7d25ddd868909a9213e361768460edcacdd6ab9d1e77b92560dc10c10dc28",
+            "test_2016_flickr.de.gz": (
+                "9204244e408ccb38d2a55cfcd344df15005fc42a07a6e55ca6c52b6ababb8cc8"
+            ),
+            "test_2016_flickr.en.gz": (
+                "611d361c6334bc7246101d48097c13cf5c4413c5befc793cc629934359d532d9"
+            ),
+        }.items()
+    },
+    # Socher et al. 2013, two classes: 6,920 / 872 / 1,821 lines of sentence<TAB>label.
+    "sst2": {
+        name: (_SST2 + name, f"sha256:{digest}")
+        for name, digest in {
+            "train.tsv": "ec192f833a64da08f475488a77b0d0b47db47acd0f458bd18433fc793b569920",
+            "dev.tsv": "eddea6b39e601dd4e7a672b53cc40fdf6019fa80522f351206c24340ca5d9359",
+            "test.tsv": "831169c7e2e429d6026e1bdbb542f33b636e3e596caad9602ebc953c205928b7",
+        }.items()
+    },
+    # Karpathy 2015: 1,115,394 characters of plays; by custom the last tenth is for validation.
+    "tinyshakespeare": {
+        "input.txt": (
+            _SHAKESPEARE + "input.txt",
+            "sha256:86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+        )
+    },
+    # Xiao et al. 2017: 60,000 / 10,000 pictures of clothes, 28 × 28, ten classes.
+    "fashion_mnist": {
+        name: (_FASHION + name, f"md5:{digest}")
+        for name, digest in {
+            "train-images-idx3-ubyte.gz": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+            "train-labels-idx1-ubyte.gz": "25c81989df183df01b3e8a0aad5dffbe",
+            "t10k-images-idx3-ubyte.gz": "bef4ecab320f06d8554ea6380940ec79",
+            "t10k-labels-idx1-ubyte.gz": "bb300cfdad3c16e7a12a480ee83cd310",
+        }.items()
+    },
+    # Krizhevsky 2009: 50,000 / 10,000 pictures, 32 × 32 in colour, ten classes.
+    "cifar10": {
+        "cifar-10-python.tar.gz": (
+            _CIFAR + "cifar-10-python.tar.gz",
+            "md5:c58f30108f718f92721af3b95e74349a",
+        )
+    },
+}
+
+
+def fetch(name: str) -> dict[str, Path]:
+    """Return the files of a data set, downloading those that are not there yet.
+
+    Args:
+        name: one of `SETS`.
+
+    Returns:
+        {file name: its path}, every file whole and with the right checksum.
+
+    Raises:
+        ValueError: if there is no such set, or what came is not the file that was published: it
+            is removed.
+        ConnectionError: if the server cannot be reached or breaks off. What came so far is kept,
+            and the next call goes on from there.
+    """
+    if name not in SETS:
+        raise ValueError(f"name must be one of {sorted(SETS)}, got {name!r}")
+    folder = Path(os.environ.get(VARIABLE) or pooch.os_cache("transformer_lib")) / name
+    return {file: _fetch_file(*source, folder / file) for file, source in SETS[name].items()}
+
+
+def _fetch_file(url: str, checksum: str, path: Path) -> Path:
+    quiet = pooch.get_logger()
+    level = quiet.level
+    quiet.setLevel("WARNING")
+    try:
+        pooch.retrieve(url, checksum, path.name, path.parent, downloader=_download)
+    except requests.RequestException as error:
+        raise ConnectionError(
+            f"could not download {url}: {error}. Call again to go on, or put the file at {path} "
+            f"yourself ({VARIABLE} names another folder)"
+        ) from error
+    finally:
+        quiet.setLevel(level)
+    return path
+
+
+def _download(url: str, output_file: str, _pooch) -> None:
+    """Fill `output_file`, going on from the part that an earlier call left beside it."""
+    part = Path(output_file).with_name(url.rpartition("/")[2] + ".part")
+    have = part.stat().st_size if part.exists() else 0
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
+    with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT) as response:
+        if response.status_code == requests.codes.requested_range_not_satisfiable:
+            part.unlink()  # as long as the file or longer, and still not moved: not to be trusted
+            return _download(url, output_file, _pooch)
+        response.raise_for_status()
+        goes_on = response.status_code == requests.codes.partial_content
+        with part.open("ab" if goes_on else "wb") as file:
+            for chunk in response.iter_content(chunk_size=1 << 13):
+                file.write(chunk)
+    os.replace(part, output_file)
+    return None
