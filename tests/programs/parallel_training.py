@@ -1,0 +1,69 @@
+"""Train the same model as one of several processes, and write what it ends with.
+
+    torchrun --nproc-per-node 2 parallel_training.py FOLDER
+
+Without torchrun it is one process, which takes two batches a step.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+
+from transformer_lib.models.transformer import Transformer, TransformerConfig
+from transformer_lib.training import token_loss, train
+
+
+class Batches:
+    """Copying: sequences of growing length, so that tables of positions grow during training."""
+
+    def __getitem__(self, n):
+        length = 4 + n // 4
+        ids = torch.randint(3, 12, (4, length), generator=torch.Generator().manual_seed(n))
+        return ids, torch.cat([torch.ones_like(ids[:, :1]), ids[:, :-1]], dim=1)
+
+
+class Joined:
+    """Two batches as one: what two processes see, in one."""
+
+    def __getitem__(self, n):
+        return tuple(map(torch.cat, zip(Batches()[2 * n], Batches()[2 * n + 1], strict=True)))
+
+
+def loss(model, batch):
+    """Say what the source says."""
+    return token_loss(model(*batch), batch[0], pad_id=0)
+
+
+def run(batches=None, *, steps=12, positions="rotary", **options):
+    """Train from the same start every time, and return model and history."""
+    torch.manual_seed(0)
+    sizes = {"d_model": 16, "num_heads": 2, "num_encoder_layers": 1, "num_decoder_layers": 1}
+    config = TransformerConfig(12, 12, d_ff=32, dropout=0.0, positions=positions, **sizes)
+    model = Transformer(config).double()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+    history = train(model, loss, batches or Batches(), optimizer=optimizer, steps=steps, **options)
+    return model, history
+
+
+def main(folder):
+    """Train in one go, and in two with a checkpoint between them."""
+    dist.init_process_group("gloo")
+    for positions in ("rotary", "sinusoidal"):
+        model, history = run(positions=positions)
+        run(positions=positions, steps=7, checkpoint=folder / positions)
+        again, history_again = run(positions=positions, checkpoint=folder / positions)
+        if dist.get_rank() == 0:
+            torch.save((model.state_dict(), history.loss), folder / f"{positions}.pt")
+            torch.save((again.state_dict(), history_again.loss), folder / f"{positions}-again.pt")
+    two_a_step = run(accumulate=2)
+    if dist.get_rank() == 0:
+        torch.save((two_a_step[0].state_dict(), two_a_step[1].loss), folder / "accumulated.pt")
+    dist.destroy_process_group()
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
+    main(Path(sys.argv[1]))

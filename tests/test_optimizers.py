@@ -1,0 +1,203 @@
+"""Schedules against their formulas, and Muon against torch's."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+from torch.testing import assert_close
+
+from transformer_lib import optimizers
+from transformer_lib.optimizers import (
+    Muon,
+    cosine_schedule,
+    muon_and_adamw,
+    orthogonalize,
+    paper_schedule,
+    trapezoid_schedule,
+)
+
+# --- schedules -------------------------------------------------------------------------------
+
+
+def test_paper_schedule_has_the_values_of_its_formula():
+    factor = paper_schedule(512, warmup=4000)
+    for step in (1, 100, 3999, 4000, 4001, 100_000):
+        expected = min(1 / math.sqrt(step), step / math.sqrt(4000) ** 3) / math.sqrt(512)
+        assert factor(step) == pytest.approx(expected, rel=1e-12)
+    assert factor(4000) == pytest.approx(6.988e-4, rel=1e-3)  # the peak
+    assert max(range(1, 20_000), key=factor) == 4000
+
+
+def test_cosine_schedule_rises_and_falls_to_zero():
+    factor = cosine_schedule(110, warmup=10)
+    assert [factor(step) for step in (1, 5, 10)] == [0.1, 0.5, 1.0]
+    assert factor(60) == pytest.approx(0.5)
+    assert factor(35) == pytest.approx((1 + math.sqrt(0.5)) / 2)
+    assert factor(110) == factor(1000) == 0.0
+    assert cosine_schedule(4)(4) == 0.0
+
+
+def test_trapezoid_schedule_has_three_parts():
+    factor = trapezoid_schedule(100, warmup=10, decay=20)
+    assert [factor(step) for step in (1, 10, 11, 50, 80)] == [0.1, 1.0, 1.0, 1.0, 1.0]
+    assert factor(81) == pytest.approx(0.95)
+    assert factor(90) == pytest.approx(0.5)
+    assert factor(100) == factor(101) == 0.0
+    assert trapezoid_schedule(10, decay=0)(10) == 1.0
+
+
+def test_plateau_does_not_depend_on_where_it_ends():
+    short = trapezoid_schedule(100, warmup=10, decay=20)
+    long = trapezoid_schedule(1000, warmup=10, decay=20)
+    assert [short(step) for step in range(1, 81)] == [long(step) for step in range(1, 81)]
+
+
+@pytest.mark.parametrize(
+    "schedule", [paper_schedule(8), cosine_schedule(9), trapezoid_schedule(9, decay=2)]
+)
+def test_steps_count_from_one(schedule):
+    with pytest.raises(ValueError, match="step must be at least 1, got 0"):
+        schedule(0)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: paper_schedule(0), "d_model must be at least 1, got 0"),
+        (lambda: paper_schedule(8, warmup=0), "warmup must be at least 1, got 0"),
+        (lambda: cosine_schedule(5, warmup=5), r"warmup must be in 0 … 4, got 5"),
+        (lambda: cosine_schedule(5, warmup=-1), r"warmup must be in 0 … 4, got -1"),
+        (lambda: trapezoid_schedule(9, warmup=5, decay=5), r"decay must be in 0 … 4, got 5"),
+    ],
+)
+def test_bad_parts_are_named(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+# --- Muon ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (20, 8), (8, 20), (3, 8, 5)])
+def test_orthogonalize_equals_the_polynomial_of_the_singular_values(shape):
+    torch.manual_seed(0)
+    x = torch.randn(*shape)
+    u, s, vh = torch.linalg.svd(x.double(), full_matrices=False)
+    s = s / s.norm(dim=-1, keepdim=True)
+    for _ in range(5):
+        s = 3.4445 * s - 4.7750 * s**3 + 2.0315 * s**5
+    expected = u @ torch.diag_embed(s) @ vh
+    found = orthogonalize(x)
+    assert found.shape == x.shape
+    tolerance = 0.05 if optimizers._has_bf16_products("cpu") else 1e-4
+    assert_close(found.double(), expected, rtol=0, atol=tolerance)
+
+
+def test_orthogonalize_brings_singular_values_near_one():
+    torch.manual_seed(0)
+    s = torch.linalg.svdvals(orthogonalize(torch.randn(12, 30)))
+    assert 0.5 < s.min() < s.max() < 1.5
+
+
+def test_orthogonalize_leaves_zero_alone():
+    assert torch.equal(orthogonalize(torch.zeros(3, 4)), torch.zeros(3, 4))
+
+
+@pytest.mark.parametrize("bf16", [True, False])
+def test_products_are_in_bfloat16_only_where_the_processor_has_them(monkeypatch, bf16):
+    monkeypatch.setattr(optimizers, "_has_bf16_products", lambda _device: bf16)
+    torch.manual_seed(0)
+    x = torch.randn(16, 16)
+    found = orthogonalize(x)
+    assert found.dtype == torch.float32
+    assert torch.equal(found, found.bfloat16().float()) is bf16
+
+
+def test_which_processors_multiply_bfloat16(monkeypatch):
+    optimizers._has_bf16_products.cache_clear()
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
+    assert optimizers._has_bf16_products("cpu")
+    optimizers._has_bf16_products.cache_clear()
+    monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
+    assert not optimizers._has_bf16_products("cpu")
+    assert optimizers._has_bf16_products("cuda")
+    optimizers._has_bf16_products.cache_clear()
+
+
+@pytest.mark.parametrize("nesterov", [True, False])
+@pytest.mark.parametrize("adjust", [None, "original", "match_rms_adamw"])
+def test_muon_goes_where_torch_goes(monkeypatch, nesterov, adjust):
+    # Torch's polynomial runs in bfloat16: with the same precision the two agree to its rounding.
+    monkeypatch.setattr(optimizers, "_has_bf16_products", lambda _device: True)
+    shapes = (6, 6), (12, 6), (6, 12), (6, 6)
+    ends = []
+    for make in (Muon, torch.optim.Muon):
+        torch.manual_seed(0)
+        weights = [nn.Parameter(torch.randn(shape)) for shape in shapes]
+        unused = nn.Parameter(torch.ones(2, 2))
+        optimizer = make([*weights, unused], lr=0.1, nesterov=nesterov, adjust_lr_fn=adjust)
+        for _ in range(5):
+            optimizer.zero_grad()
+            sum((weight**4).sum() for weight in weights).backward()
+            optimizer.step()
+        assert torch.equal(unused, torch.ones(2, 2))
+        ends.append([weight.detach() for weight in weights])
+    assert_close(*ends, rtol=0, atol=0.03)
+
+
+def test_muon_calls_the_closure():
+    weight = nn.Parameter(torch.eye(2))
+
+    def closure():
+        loss = (weight**2).sum()
+        loss.backward()
+        return loss
+
+    assert Muon([weight], lr=0.1).step(closure) == 2.0
+    assert weight[0, 0] < 1
+
+
+def test_muon_refuses_what_is_no_matrix():
+    with pytest.raises(ValueError, match="2D"):
+        Muon([nn.Parameter(torch.ones(3))])
+
+
+# --- who gets which --------------------------------------------------------------------------
+
+
+class Model(nn.Module):
+    """A matrix of each kind: looked up, shared with the output, and between features."""
+
+    def __init__(self):
+        super().__init__()
+        self.embedding = nn.Embedding(5, 4)
+        self.inner = nn.Linear(4, 4)
+        self.patches = nn.Conv2d(1, 4, 2)
+        self.frozen = nn.Linear(4, 4).requires_grad_(False)
+        self.head = nn.Linear(4, 5)
+        self.head.weight = self.embedding.weight
+
+
+def test_matrices_go_to_muon_and_the_rest_to_adamw():
+    model = Model()
+    muon, adamw = muon_and_adamw(model, lr=0.5, adamw_lr=0.25, weight_decay=0.1)
+    assert [[id(p) for p in g["params"]] for g in muon.param_groups] == [[id(model.inner.weight)]]
+    tables, vectors = adamw.param_groups
+    assert {id(p) for p in tables["params"]} == {
+        id(model.embedding.weight),
+        id(model.patches.weight),
+    }
+    assert {id(p) for p in vectors["params"]} == {
+        id(p) for p in (model.inner.bias, model.patches.bias, model.head.bias)
+    }
+    assert (muon.param_groups[0]["lr"], tables["lr"], vectors["lr"]) == (0.5, 0.25, 0.25)
+    decays = muon.param_groups[0], tables, vectors
+    assert [group["weight_decay"] for group in decays] == [0.1, 0.1, 0.0]
+
+
+def test_an_optimizer_with_nothing_to_do_is_left_out():
+    (only,) = muon_and_adamw(nn.Embedding(3, 4))
+    assert isinstance(only, torch.optim.AdamW)
+    (only,) = muon_and_adamw(nn.Linear(3, 4, bias=False))
+    assert isinstance(only, Muon)

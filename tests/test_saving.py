@@ -1,0 +1,184 @@
+"""Checkpoints: whole or not there, and refused when they are not what they seem."""
+
+import os
+import pickle
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from transformer_lib import saving
+from transformer_lib.saving import (
+    latest_checkpoint,
+    load_weights,
+    save_checkpoint,
+    save_weights,
+)
+
+
+class Tied(nn.Module):
+    """One matrix with two names, and buffers that are, and are not, part of the state dict."""
+
+    def __init__(self, width=4, seed=0):
+        super().__init__()
+        torch.manual_seed(seed)
+        self.embedding = nn.Embedding(5, width)
+        self.head = nn.Linear(width, 5, bias=False)
+        self.head.weight = self.embedding.weight
+        self.register_buffer("counts", torch.arange(3))
+        self.register_buffer("nothing", torch.empty(0))
+        self.register_buffer("table", torch.ones(2), persistent=False)
+
+
+def same(model, other):
+    pairs = zip(model.state_dict().values(), other.state_dict().values(), strict=True)
+    return all(torch.equal(a, b) for a, b in pairs)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Three checkpoints were written, so that two are there."""
+    for step in (1, 2, 3):
+        save_checkpoint(tmp_path / "runs", step, Tied(seed=step), {"step": step})
+    return tmp_path / "runs"
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_weights_come_back_and_stay_tied(tmp_path):
+    save_weights(Tied(), tmp_path / "w.safetensors", {"seed": "0"})
+    other = Tied(seed=1)
+    load_weights(other, tmp_path / "w.safetensors")
+    assert same(Tied(), other)
+    assert other.head.weight is other.embedding.weight
+    assert load_file(tmp_path / "w.safetensors").keys() == {"embedding.weight", "counts", "nothing"}
+    assert safe_open(tmp_path / "w.safetensors", "pt").metadata() == {"seed": "0"}
+    assert names(tmp_path) == ["w.safetensors"]
+
+
+def test_narrow_weights_are_widened(tmp_path):
+    half = nn.Linear(3, 2).half()
+    save_weights(half, tmp_path / "w.safetensors")
+    model = nn.Linear(3, 2)
+    load_weights(model, tmp_path / "w.safetensors")
+    assert model.weight.dtype == torch.float32
+    assert torch.equal(model.weight, half.weight.float())
+
+
+def test_other_weights_are_refused_with_all_differences_and_nothing_changes(tmp_path):
+    save_file({"weight": torch.ones(2, 4), "gain": torch.ones(2)}, tmp_path / "w.safetensors")
+    model = nn.Linear(3, 2)
+    before = [p.clone() for p in model.parameters()]
+    with pytest.raises(ValueError, match=r"weights of this model") as error:
+        load_weights(model, tmp_path / "w.safetensors")
+    for part in (
+        "missing in the file: bias",
+        "unknown to the model: gain",
+        "of another shape: weight (2, 4), the model's is (2, 3)",
+    ):
+        assert part in str(error.value)
+    assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("size", [0, 4, 40, -1])
+def test_truncated_weights_are_refused(tmp_path, size):
+    file = tmp_path / "w.safetensors"
+    save_weights(Tied(), file)
+    file.write_bytes(file.read_bytes()[:size])
+    with pytest.raises(ValueError, match="file must be a whole safetensors file"):
+        load_weights(Tied(), file)
+
+
+def test_newest_checkpoint_is_found_and_two_are_kept(folder):
+    assert names(folder) == ["step-00000002", "step-00000003"]
+    found = latest_checkpoint(folder)
+    assert found.state == {"step": 3}
+    model = Tied()
+    load_weights(model, found.weights_file)
+    assert same(model, Tied(seed=3))
+
+
+def test_sums_are_those_of_sha256sum(folder):
+    sums = (folder / "step-00000003" / "SHA256SUMS").read_text().splitlines()
+    assert [line.split("  ")[1] for line in sums] == ["model.safetensors", "state.pt"]
+    assert all(len(line.split("  ")[0]) == 64 for line in sums)
+
+
+def test_no_checkpoint_is_none(tmp_path):
+    assert latest_checkpoint(tmp_path) is None
+    assert latest_checkpoint(tmp_path / "never made") is None
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[:-3])
+
+
+def flip(path):
+    data = bytearray(path.read_bytes())
+    data[-9] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("damage", [truncate, flip, os.remove], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("file", ["model.safetensors", "state.pt", "SHA256SUMS"])
+def test_damaged_checkpoint_is_passed_over(folder, file, damage):
+    damage(folder / "step-00000003" / file)
+    with pytest.warns(RuntimeWarning, match=r"step-00000003 \(.*going on from .*step-00000002"):
+        assert latest_checkpoint(folder).state == {"step": 2}
+    save_checkpoint(folder, 3, Tied(seed=3), {"step": 3})  # the run comes to it again
+    assert latest_checkpoint(folder).state == {"step": 3}
+
+
+def test_when_all_are_damaged_it_says_so(folder):
+    for path in folder.glob("step-*"):
+        truncate(path / "model.safetensors")
+    with pytest.raises(ValueError, match=r"all are damaged: .*step-00000003.*step-00000002"):
+        latest_checkpoint(folder)
+
+
+def test_state_is_never_unpickled_into_code(folder):
+    save_checkpoint(folder, 4, Tied(), {"step": os.system})
+    with pytest.raises(pickle.UnpicklingError, match="system"):
+        latest_checkpoint(folder)
+
+
+@pytest.mark.parametrize(
+    "place", ["save_file", "torch.save", "_sha256", "_sync", "os.replace", "os.rename"]
+)
+def test_death_while_writing_leaves_the_checkpoints_as_they_were(folder, monkeypatch, place):
+    class Death(BaseException):
+        """What `kill -9` would be if it could be caught."""
+
+    def die(*_args, **_kwargs):
+        raise Death
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"transformer_lib.saving.{place}", die)
+        with pytest.raises(Death):
+            save_checkpoint(folder, 4, Tied(seed=4), {"step": 4})
+    assert latest_checkpoint(folder).state == {"step": 3}
+    save_checkpoint(folder, 4, Tied(seed=4), {"step": 4})
+    assert latest_checkpoint(folder).state == {"step": 4}
+    assert names(folder) == ["step-00000003", "step-00000004"]
+
+
+def test_death_while_removing_old_ones_leaves_the_new(folder, monkeypatch):
+    removed = []
+
+    def half_removed(path, ignore_errors=False):
+        if path.name == "step-00000002":
+            (path / "state.pt").unlink()
+            removed.append(path)
+            raise KeyboardInterrupt
+        assert ignore_errors
+
+    with monkeypatch.context() as patch:
+        patch.setattr(saving.shutil, "rmtree", half_removed)
+        with pytest.raises(KeyboardInterrupt):
+            save_checkpoint(folder, 4, Tied(seed=4), {"step": 4})
+    assert removed
+    assert latest_checkpoint(folder).state == {"step": 4}

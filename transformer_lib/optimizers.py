@@ -1,0 +1,232 @@
+"""Learning rates over time, and Muon for the matrices beside AdamW for the rest.
+
+A schedule is a plain function of the step, counted from 1, that says by what the learning rate of
+the optimizer is multiplied. It has no state, so there is nothing to save or restore.
+"""
+
+import math
+from collections.abc import Callable
+from functools import cache
+
+import torch
+from torch import Tensor, nn
+
+Schedule = Callable[[int], float]
+
+
+def paper_schedule(d_model: int, *, warmup: int = 4000) -> Schedule:
+    """The schedule of the first Transformer: a linear rise, then a fall with 1 / √step.
+
+        factor(step) = d_model^-0.5 · min(step^-0.5, step · warmup^-1.5)
+
+    It is the whole learning rate: give the optimizer lr = 1.
+
+    Args:
+        d_model: width of the model.
+        warmup: number of steps until the peak.
+
+    Raises:
+        ValueError: if `d_model` or `warmup` is less than 1; when called, if `step` is.
+
+    Source: Vaswani et al. 2017, §5.3.
+    """
+    _check_positive("d_model", d_model)
+    _check_positive("warmup", warmup)
+
+    def factor(step: int) -> float:
+        _check_positive("step", step)
+        return d_model**-0.5 * min(step**-0.5, step * warmup**-1.5)
+
+    return factor
+
+
+def cosine_schedule(steps: int, *, warmup: int = 0) -> Schedule:
+    """A linear rise to 1 in `warmup` steps, then half a cosine down to 0 at the last step.
+
+    Args:
+        steps: number of steps in all.
+        warmup: number of steps until the peak, less than `steps`.
+
+    Raises:
+        ValueError: if `warmup` is not in 0 … `steps` - 1; when called, if `step` is less than 1.
+
+    Source: Loshchilov and Hutter 2017, "SGDR", §3, without restarts.
+    """
+    _check_part("warmup", warmup, steps)
+
+    def factor(step: int) -> float:
+        _check_positive("step", step)
+        if step <= warmup:
+            return step / warmup
+        done = min((step - warmup) / (steps - warmup), 1.0)
+        return 0.5 * (1 + math.cos(math.pi * done))
+
+    return factor
+
+
+def trapezoid_schedule(steps: int, *, warmup: int = 0, decay: int) -> Schedule:
+    """Warm-up, stable, decay: a linear rise to 1, a plateau, a linear fall to 0 at the end.
+
+    Args:
+        steps: number of steps in all.
+        warmup: number of steps of the rise.
+        decay: number of steps of the fall; `warmup + decay <= steps`.
+
+    Raises:
+        ValueError: if the parts do not fit into `steps`; when called, if `step` is less than 1.
+
+    Source: Hu et al. 2024, "MiniCPM", §4.2.
+    """
+    _check_part("warmup", warmup, steps)
+    _check_part("decay", decay, steps - warmup + 1)
+
+    def factor(step: int) -> float:
+        _check_positive("step", step)
+        rise = step / warmup if step <= warmup else 1.0
+        fall = (steps - step) / decay if step > steps - decay else 1.0
+        return max(0.0, min(rise, fall))
+
+    return factor
+
+
+class Muon(torch.optim.Muon):
+    """torch's Muon, made fast for many small matrices on any processor.
+
+        B ← μ B + (1 - μ) G,  W ← W - lr · √max(1, rows / columns) · UVᵀ
+
+    where USVᵀ = μ B + (1 - μ) G: every direction of the update gets the same length. UVᵀ is found,
+    nearly, by five steps of a polynomial that needs matrix products only. What is computed is what
+    `torch.optim.Muon` computes; but matrices of one shape go through the polynomial together, and
+    in bfloat16 only where the processor has products of that type. Where it has none, torch
+    emulates them, an order of magnitude slower than float32.
+
+    Args, state and groups: as `torch.optim.Muon`.
+
+    Source: Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks"
+    (https://kellerjordan.github.io/posts/muon/).
+    """
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
+        """Change every matrix that has a gradient; `closure` may compute the loss anew."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            alike: dict[tuple, list[nn.Parameter]] = {}
+            for weight in group["params"]:
+                if weight.grad is not None:
+                    alike.setdefault((weight.shape, weight.device), []).append(weight)
+            for weights in alike.values():
+                updates = torch.stack([self._momentum(weight, group) for weight in weights])
+                updates = orthogonalize(updates, group["ns_coefficients"], group["ns_steps"])
+                lr = group["lr"] * _shape_factor(weights[0].shape, group["adjust_lr_fn"])
+                for weight, update in zip(weights, updates, strict=True):
+                    weight.mul_(1 - group["lr"] * group["weight_decay"])
+                    weight.sub_(update, alpha=lr)
+        return loss
+
+    def _momentum(self, weight: nn.Parameter, group: dict) -> Tensor:
+        """Blend the gradient into the running mean of `weight`, and return the update."""
+        state = self.state[weight]
+        if "momentum_buffer" not in state:
+            state["momentum_buffer"] = torch.zeros_like(weight.grad)
+        mean = state["momentum_buffer"].lerp_(weight.grad, 1 - group["momentum"])
+        return weight.grad.lerp(mean, group["momentum"]) if group["nesterov"] else mean
+
+
+def orthogonalize(
+    x: Tensor,
+    coefficients: tuple[float, float, float] = (3.4445, -4.7750, 2.0315),
+    steps: int = 5,
+) -> Tensor:
+    """Bring every singular value of each matrix near 1, and leave its singular vectors alone.
+
+        X ← a X + b (XXᵀ) X + c (XXᵀ)² X
+
+    Args:
+        x: matrices (..., rows, columns).
+        coefficients: a, b and c. The default ones lift small singular values fast and leave all
+            of them between 0.5 and 1.5.
+        steps: how often.
+
+    Returns:
+        Matrices of the same shape and type.
+
+    Source: Jordan et al. 2024, as `Muon`.
+    """
+    a, b, c = coefficients
+    tall = x.size(-2) > x.size(-1)
+    y = x.to(torch.bfloat16) if _has_bf16_products(x.device.type) else x.float()
+    y = y.mT if tall else y  # XXᵀ is the smaller of the two squares
+    y = y / y.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7)
+    for _ in range(steps):
+        square = y @ y.mT
+        y = a * y + (b * square + c * square @ square) @ y
+    return (y.mT if tall else y).to(x.dtype)
+
+
+def muon_and_adamw(
+    model: nn.Module, *, lr: float = 0.02, adamw_lr: float = 3e-3, weight_decay: float = 0.0
+) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices between features and features, AdamW for all other parameters.
+
+    Embeddings, and layers that share their weights with one, are matrices too, but their rows are
+    looked up one at a time: they go to AdamW, as do biases, gains and everything that is no matrix.
+
+    Args:
+        model: the model; only parameters that want a gradient are taken.
+        lr: learning rate of Muon.
+        adamw_lr: learning rate of AdamW.
+        weight_decay: of both, decoupled from the gradient; never on biases and gains.
+
+    Returns:
+        The optimizers, Muon first; only one if the other would have nothing to do.
+    """
+    looked_up = {
+        weight
+        for module in model.modules()
+        if isinstance(module, nn.Embedding)
+        for weight in module.parameters()
+    }
+    trained = [weight for weight in model.parameters() if weight.requires_grad]
+    matrices = [w for w in trained if w.dim() == 2 and w not in looked_up]
+    tables = [w for w in trained if w.dim() > 1 and not (w.dim() == 2 and w not in looked_up)]
+    vectors = [w for w in trained if w.dim() < 2]
+    optimizers: list[torch.optim.Optimizer] = []
+    if matrices:
+        optimizers.append(Muon(matrices, lr=lr, weight_decay=weight_decay))
+    if tables or vectors:
+        groups = [
+            {"params": tables, "weight_decay": weight_decay},
+            {"params": vectors, "weight_decay": 0.0},
+        ]
+        groups = [group for group in groups if group["params"]]
+        optimizers.append(torch.optim.AdamW(groups, lr=adamw_lr, betas=(0.9, 0.98), fused=True))
+    return optimizers
+
+
+def _shape_factor(shape: torch.Size, adjust: str | None) -> float:
+    """How the learning rate follows the shape of a matrix, as in `torch.optim.Muon`."""
+    rows, columns = shape
+    if adjust == "match_rms_adamw":
+        return 0.2 * max(rows, columns) ** 0.5
+    return max(1.0, rows / columns) ** 0.5
+
+
+@cache
+def _has_bf16_products(device: str) -> bool:
+    if device == "cpu":
+        return bool(torch.cpu.get_capabilities().get("avx512_bf16"))
+    return True
+
+
+def _check_positive(name: str, value: int) -> None:
+    if value < 1:
+        raise ValueError(f"{name} must be at least 1, got {value}")
+
+
+def _check_part(name: str, part: int, whole: int) -> None:
+    if not 0 <= part < whole:
+        raise ValueError(f"{name} must be in 0 … {whole - 1}, got {part}")
