@@ -7,13 +7,24 @@ import sys
 import pytest
 from conftest import ROOT
 
-from transformer_lib import attention, cache, masks, positions
+from transformer_lib import (
+    attention,
+    cache,
+    decoder,
+    encoder,
+    feed_forward,
+    layers,
+    masks,
+    positions,
+)
+
+MODULES = (masks, attention, positions, cache, feed_forward, layers, encoder, decoder)
 
 sys.path.insert(0, str(ROOT / "book/_ext"))
 from house import api_rows
 
 PAGE = (ROOT / "book/notation.md").read_text(encoding="utf-8")
-CODE = "".join(inspect.getsource(module) for module in (attention, cache, masks, positions))
+CODE = "".join(inspect.getsource(module) for module in MODULES)
 ROWS = [re.split(r"(?<!\\)\|", line)[1:-1] for line in PAGE.splitlines() if line.startswith("| ")]
 NAMES = [re.findall(r"`(\w+)`", row[1])[0] for row in ROWS if "`" in row[1]]
 
@@ -45,7 +56,7 @@ def test_each_shape_of_the_page_is_made_of_its_names():
             assert set(shape.split(", ")) <= {*NAMES, "heads"}, shape
 
 
-@pytest.mark.parametrize("module", [masks, attention, positions, cache])
+@pytest.mark.parametrize("module", MODULES)
 def test_tables_of_the_package_are_made_from_it(module):
     assert f"{{api-table}} {module.__name__}\n" in PAGE
     shown = {row[0].astext().partition("(")[0] for row in api_rows(module.__name__)}
