@@ -8,6 +8,7 @@ PYTHON ?=
 JOBS ?= 2
 NB ?=
 TABLE ?=
+STEPS ?=
 
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -22,10 +23,10 @@ test-package: export MPLBACKEND ?= agg
 
 .DEFAULT_GOAL := help
 .PHONY: help install book test test-package test-notebooks test-book run lab bench faults check fix \
-	links pins clean
+	links pins clean train-pronunciations
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-21s %s\n", $$1, $$2 }' Makefile
 
 # --- the environment -------------------------------------------------------------------------
 
@@ -92,6 +93,9 @@ test-book: $(BUILT) ## the rendered pages in headless Chromium
 
 bench: $(INSTALLED) ## measure speed and memory against other implementations (TABLE=attention_speed: one table)
 	@"$(BIN)/python" tests/benchmarks/run.py $(TABLE)
+
+train-pronunciations: $(INSTALLED) ## train the speller for longer (STEPS=10000); goes on where it was stopped
+	@"$(BIN)/python" -m transformer_lib.recipes.pronunciations $(STEPS:%=--steps %)
 
 faults: $(INSTALLED) ## break the library on purpose, one fault at a time, and see each caught
 	@"$(BIN)/python" tests/planted_faults.py
