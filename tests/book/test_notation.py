@@ -18,11 +18,10 @@ from transformer_lib import (
     positions,
 )
 
-MODULES = (masks, attention, positions, cache, feed_forward, layers, encoder, decoder)
-
 sys.path.insert(0, str(ROOT / "book/_ext"))
 from house import api_rows
 
+MODULES = (masks, attention, positions, cache, feed_forward, layers, encoder, decoder)
 PAGE = (ROOT / "book/notation.md").read_text(encoding="utf-8")
 CODE = "".join(inspect.getsource(module) for module in MODULES)
 ROWS = [re.split(r"(?<!\\)\|", line)[1:-1] for line in PAGE.splitlines() if line.startswith("| ")]
