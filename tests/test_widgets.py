@@ -44,7 +44,7 @@ def test_explorer_keeps_weights_in_thousandths(axes):
 def test_explorer_takes_what_collect_attention_returns():
     first, second = torch.rand(1, 2, 3, 3, requires_grad=True), torch.rand(1, 2, 3, 3).bfloat16()
     explorer = AttentionExplorer({"layers.0": first, "layers.1": second.float()}, "abc")
-    assert explorer.layers == ["layers.0", "layers.1"]
+    assert explorer.layers == ["1", "2"]
     assert explorer.weights[0][1][2][0] == round(first[0, 1, 2, 0].item() * 1000)
 
 

@@ -25,8 +25,8 @@ class AttentionExplorer(anywidget.AnyWidget):
 
     Args:
         weights: tensor (layers, heads, q_len, k_len), (heads, q_len, k_len) or (q_len, k_len), or
-            {layer name: (1, heads, q_len, k_len)} as `collect_attention` returns it. Kept as
-            whole thousandths, to keep the page small.
+            the dict of maps (1, heads, q_len, k_len) that `collect_attention` returns, its layers
+            counted in order. Kept as whole thousandths, to keep the page small.
         queries: q_len tokens that look. keys: k_len tokens that are looked at; the queries when
             left out (self-attention).
         caption: one sentence that says what to try.
@@ -125,7 +125,7 @@ def _layers(weights) -> tuple[list[str], torch.Tensor]:
                 f"weights: got {[tuple(w.shape) for w in weights.values()]}, "
                 "want layers of one shape, (1, heads, q_len, k_len)"
             )
-        return [str(name) for name in weights], torch.cat(list(weights.values()))
+        weights = torch.cat(list(weights.values()))
     w = torch.as_tensor(weights)
     if not 2 <= w.ndim <= 4:
         raise ValueError(f"weights: got shape {tuple(w.shape)}, want (layers, heads, q_len, k_len)")

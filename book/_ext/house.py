@@ -53,7 +53,8 @@ def arguments(thing) -> list[str]:
             shown.append("*")
             keywords = True
         plain = parameter.default is parameter.empty
-        shown.append(name if plain else f"{name}={parameter.default!r}")
+        default = getattr(parameter.default, "__name__", repr(parameter.default))
+        shown.append(name if plain else f"{name}={default}")
     return shown
 
 

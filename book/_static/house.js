@@ -15,6 +15,18 @@ document.addEventListener("DOMContentLoaded", () => {
   }
 });
 
+// On a small screen the page's contents lie over it: a jump within the page takes them away.
+document.addEventListener("click", (event) => {
+  if (event.target.closest("#pst-secondary-sidebar-modal a[href^='#']"))
+    document.getElementById("pst-secondary-sidebar-modal").close();
+});
+
+// Figures that are wider than a phone scroll in a box of their own, which must take the focus.
+addEventListener("load", () => {
+  for (const box of document.querySelectorAll("div.cell_output:has(> img)"))
+    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+});
+
 // Code that scrolls must take the focus; the theme only looks at what is unfolded at first.
 document.addEventListener(
   "toggle",

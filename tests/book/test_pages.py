@@ -122,7 +122,7 @@ def search_for_barriers(tab, theme: str) -> None:
     tab.emulate_media(color_scheme=theme)
     tab.wait_for_function("t => document.documentElement.dataset.theme === t", arg=theme)
     tab.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
-    tab.wait_for_timeout(100)  # what is unfolded is told so
+    tab.wait_for_timeout(500)  # what is unfolded is told so, and has faded in
     if not tab.evaluate(
         "'axe' in window"
     ):  # hidden from require.js, which would take it for its own
@@ -186,6 +186,15 @@ def test_code_can_be_copied_and_solutions_are_folded(tab):
 def test_page_has_neighbours(page):
     text = (SITE / page).read_text(encoding="utf-8")
     assert re.search('class="(right-next|left-prev)"', text)
+
+
+@pytest.mark.parametrize("toggle", [".primary-toggle", ".secondary-toggle"])
+def test_buttons_open_the_contents_on_a_phone(open_page, toggle):
+    tab = open_page("notebooks/01_attention.html", width=390)
+    assert not tab.locator("dialog[open] a").count()
+    tab.locator(f"{toggle}:visible").first.click()
+    assert tab.locator("dialog[open] a:visible").count() > 3
+    tab.close()
 
 
 def test_button_changes_the_theme(open_page):
