@@ -60,6 +60,14 @@ def test_vocabularies(data):
     assert (len(data.letters), len(data.phonemes)) == (29, 42)
 
 
+def test_vocabularies_come_from_the_training_part():
+    few = load_pronunciations(dev=0.0, test=0.9999)  # a dozen words are left
+    spoken = {symbol for listed in few.train.values() for one in listed for symbol in one}
+    assert few.letters.symbols == tuple(sorted(set("".join(few.train))))
+    assert few.phonemes.symbols == tuple(sorted(spoken))
+    assert len(few.letters.symbols) < 26
+
+
 def test_split_follows_the_seed(data):
     assert load_pronunciations() == data
     other = load_pronunciations(seed=1)
@@ -171,8 +179,8 @@ def test_words_of_similar_length_share_a_batch(data):
     sources = [made[step].source for step in range(0, 200, 5)]
     padding = sum(int((source == 0).sum()) for source in sources)
     assert padding / sum(source.numel() for source in sources) < 0.05
-    lengths = {source.size(1) for source in sources[:10]}
-    assert len(lengths) > 2  # and they do not come sorted
+    lengths = [made[step].source.size(1) for step in range(20)]
+    assert lengths != sorted(lengths)
 
 
 @pytest.mark.parametrize("size", [0, 68])

@@ -162,6 +162,15 @@ def test_cached_equals_uncached(norm_first, piece):
     assert cache.length == 10
 
 
+def test_a_cached_decoder_projects_the_memory_once():
+    layer, x, memory, cache = decoder_layer(), randn(2, 4, 8), randn(2, 3, 8), KVCache()
+    projected = []
+    layer.cross_attention.k_proj.register_forward_hook(lambda *call: projected.append(call[2]))
+    for token in x.split(1, dim=1):
+        layer(token, memory, cache=cache)
+    assert len(projected) == 1
+
+
 # --- bad input ------------------------------------------------------------------------------
 
 

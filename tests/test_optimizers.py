@@ -146,6 +146,29 @@ def test_muon_goes_where_torch_goes(monkeypatch, nesterov, adjust):
     assert_close(*ends, rtol=0, atol=0.03)
 
 
+@pytest.mark.parametrize("nesterov", [True, False])
+def test_muon_is_its_equations(monkeypatch, nesterov):
+    """Two steps, matrix by matrix; only the polynomial is the library's, in float32."""
+    monkeypatch.setattr(optimizers, "_has_bf16_products", lambda _device: False)
+    torch.manual_seed(0)
+    shapes = (3, 3), (6, 3), (3, 6), (3, 3)
+    weights = [nn.Parameter(torch.randn(shape).double()) for shape in shapes]
+    lr, decay, mu = 0.1, 0.5, 0.9
+    optimizer = Muon(weights, lr=lr, weight_decay=decay, momentum=mu, nesterov=nesterov)
+    expected = [weight.detach().clone() for weight in weights]
+    means = [torch.zeros(shape).double() for shape in shapes]
+    for _ in range(2):
+        for i, shape in enumerate(shapes):
+            grad = torch.randn(shape).double()
+            weights[i].grad = grad.clone()
+            means[i] = mu * means[i] + (1 - mu) * grad
+            update = orthogonalize(mu * means[i] + (1 - mu) * grad if nesterov else means[i])
+            rate = lr * math.sqrt(max(1, shape[0] / shape[1]))
+            expected[i] = expected[i] * (1 - lr * decay) - rate * update
+        optimizer.step()
+    assert_close([weight.detach() for weight in weights], expected, rtol=0, atol=1e-6)
+
+
 def test_muon_calls_the_closure():
     weight = nn.Parameter(torch.eye(2))
 

@@ -5,8 +5,10 @@ from itertools import islice
 
 import pytest
 import torch
+from oracles import EXACT
+from torch.testing import assert_close
 
-from transformer_lib.data.pronunciations import load_pronunciations
+from transformer_lib.data.pronunciations import Batch, load_pronunciations
 from transformer_lib.metrics import error_rates
 from transformer_lib.recipes import pronunciations as recipe
 
@@ -35,6 +37,32 @@ def test_main_trains_measures_and_writes_weights_and_card(data, tmp_path, monkey
     assert "--steps 2\n  --decay 1`" in card
     recipe.main([*options, "--decay", "1"])  # finished: only measured again
     assert file.with_suffix(".md").read_text(encoding="utf-8") == card
+
+
+def test_loss_is_that_of_the_next_phoneme():
+    read, spoken = torch.tensor([[1, 3, 4], [1, 4, 0]]), torch.tensor([[3, 4, 2], [4, 2, 0]])
+    letters, logits, given = torch.tensor([[3, 4], [5, 0]]), torch.randn(2, 3, 6).double(), []
+
+    def model(*inputs):
+        given.extend(inputs)
+        return logits
+
+    loss = recipe.pair_loss(model, Batch(letters, target_in=read, target_out=spoken))
+    log_p = logits.log_softmax(dim=-1)
+    right = log_p.gather(-1, spoken[..., None]).squeeze(-1)
+    expected = -(0.9 * right + 0.1 * log_p.mean(dim=-1))[spoken != 0].mean()
+    assert_close(loss, expected, **EXACT)
+    assert given[0] is letters
+    assert given[1] is read
+
+
+def test_only_the_training_part_is_trained_on(data, monkeypatch):
+    seen = []
+    monkeypatch.setattr(recipe, "train", lambda _model, _loss, batches, **_: seen.append(batches))
+    small = replace(data, train=few(data.train, 300))
+    recipe.train_model(recipe.make_model(data), small, steps=10, decay=5)
+    words = {"".join(data.letters.decode(source)) for source, _ in seen[0].pairs}
+    assert words == set(small.train)
 
 
 def test_words_come_back_in_the_order_they_were_given(data):

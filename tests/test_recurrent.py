@@ -88,6 +88,25 @@ def test_the_model_is_its_equations():
         assert_close(model(source, target)[:, t], model.output(features), **EXACT)
 
 
+@EVERY
+def test_the_decoder_is_its_equations(config):
+    """With attention and without, of one layer and of two, written out with LSTM cells."""
+    model, source, target = model_of(config), ids(11, 2, 4), ids(13, 2, 3)
+    state, expected = model.encode(source), []
+    cells = [cell(model.decoder, f"l{i}") for i in range(config.num_layers)]
+    at = list(zip(state.hidden, state.cell, strict=True))
+    for y in model.target_embedding(target).unbind(dim=1):
+        context = state.summary  # the same every time, or a look with the highest layer's state
+        if config.attention:
+            context, _ = model.attention(at[-1][0], state.keys, state.memory, state.mask)
+        x = torch.cat([y, context], -1)
+        for i, layer in enumerate(cells):
+            at[i] = layer(x, at[i])
+            x = at[i][0]
+        expected.append(model.output(torch.tanh(model.merge(torch.cat([x, context], -1)))))
+    assert_close(model(source, target), torch.stack(expected, dim=1), **EXACT)
+
+
 def test_the_decoder_starts_where_each_layer_of_the_encoder_ended():
     model, source = model_of(SMALL), ids(11, 2, 4)
     source[1, 2:] = SMALL.pad_id
@@ -203,6 +222,16 @@ def test_it_learns_to_spell_backwards():
     out = generate(model, source, max_new_tokens=8)
     right = (out[:, :4] == torch.cat([source.flip(1), eos], dim=1)).all(dim=1)
     assert right.double().mean() > 0.9
+
+
+def test_dropout_falls_on_embeddings_and_features():
+    model, source, target = model_of(SMALL).train(), ids(11, 2, 5), ids(13, 2, 4)
+    dropped = []
+    model.dropout.register_forward_hook(lambda *call: dropped.append(call[1:]))
+    out = model(source, target)
+    for x in (model.source_embedding(source), model.target_embedding(target)):
+        assert any(torch.equal(x, given) for (given,), _ in dropped)
+    assert_close(model.output(dropped[-1][1]), out, **EXACT)
 
 
 # --- bad input ------------------------------------------------------------------------------

@@ -10,7 +10,6 @@ from oracles import EXACT, redraw
 from torch import nn
 from torch.testing import assert_close
 from torch_weights import like_marian
-from transformers import MarianConfig, MarianMTModel
 
 from transformer_lib.cache import KVCache
 from transformer_lib.generation import generate, greedy
@@ -101,7 +100,8 @@ def test_steps_equal_teacher_forcing(config):
     rows = torch.tensor([2, 0, 1, 1])  # the batch may change underway
     assert_close(model.step(tokens, state), expected[:, 0], **EXACT)
     state.reorder(rows)
-    for t in range(5):
+    assert_close(model.step(target[rows, :3], state), expected[rows, 3], **EXACT)
+    for t in (3, 4):
         assert_close(model.step(target[rows, t : t + 1], state), expected[rows, t + 1], **EXACT)
 
 
@@ -113,6 +113,21 @@ def test_order_matters_to_both_sides(config):
     out = model(source, target)[:, -1]
     assert (out - model(source[:, [1, 0, 2, 3, 4, 5]], target)[:, -1]).abs().max() > 1e-9
     assert (out - model(source, target[:, [1, 0, 2, 3, 4, 5]])[:, -1]).abs().max() > 1e-9
+
+
+def test_the_encoder_looks_both_ways():
+    model, source = model_of(SMALL), ids(11, 1, 6)
+    changed = source.clone()
+    changed[0, 3] = (source[0, 3] - 2) % 8 + 3  # another token
+    moved = (model.encode(changed)[0] - model.encode(source)[0]).abs().amax(dim=(0, 2))
+    assert moved.min() > 1e-6
+
+
+@EVERY
+def test_a_norm_at_the_end_where_the_layers_have_it_first(config):
+    model = model_of(config)
+    ends = model.encoder.final_norm, model.decoder.final_norm
+    assert [type(end) for end in ends] == [nn.LayerNorm if config.norm_first else nn.Identity] * 2
 
 
 def test_parts_are_put_together_as_in_the_paper():
@@ -136,6 +151,12 @@ def test_dropout_falls_on_embeddings_and_sublayers():
     assert_close(model(source, target), expected, **EXACT)  # nothing is left
     dropped = [m.p for m in model.modules() if isinstance(m, nn.Dropout)]
     assert dropped.count(1.0) == 1 + 2 + 2  # on embeddings, and one for each layer
+
+
+def test_the_output_layer_teaches_the_embeddings():
+    model, source, target = model_of(SMALL), ids(11, 2, 5), ids(12, 2, 4)
+    model(source, target).square().sum().backward()  # 12 is never read, but scored
+    assert model.target_embedding.weight.grad[12].abs().max() > 1e-6
 
 
 def test_it_learns_to_spell_backwards():
@@ -162,6 +183,8 @@ def test_it_learns_to_spell_backwards():
 
 
 def marian(**changes):
+    from transformers import MarianConfig, MarianMTModel  # not above: it takes seconds
+
     config = MarianConfig(
         **{
             "vocab_size": 23, "d_model": 16, "encoder_layers": 2, "decoder_layers": 3,
@@ -330,3 +353,4 @@ def test_a_cached_target_counts_what_came_before():
     model.decode(ids(13, 2, 18), memory, mask, cache=cache)
     with pytest.raises(ValueError, match="target must have at most max_len = 20 tokens, got 21"):
         model.decode(ids(13, 2, 3), memory, mask, cache=cache)
+    assert model.decode(ids(13, 2, 2), memory, mask, cache=cache).shape == (2, 2, 8)

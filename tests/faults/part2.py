@@ -1,0 +1,998 @@
+"""Part II: blocks, stacks, models, generation, training, saving, optimizers, metrics, data."""
+
+from collections.abc import Callable
+
+from faults.fault import Fault
+
+
+def _faults_of(file: str, test_file: str) -> Callable[[str, str, str, str], Fault]:
+    """A short way to write the faults of one file, caught by the tests of another."""
+    return lambda name, old, new, test: Fault(name, file, old, new, f"{test_file}::test_{test}")
+
+
+_feed_forward = _faults_of("feed_forward.py", "test_feed_forward.py")
+_layers = _faults_of("layers.py", "test_layers.py")
+_encoder = _faults_of("encoder.py", "test_encoder.py")
+_decoder = _faults_of("decoder.py", "test_decoder.py")
+_transformer = _faults_of("models/transformer.py", "test_transformer.py")
+_checks = _faults_of("models/checks.py", "test_transformer.py")
+_recurrent = _faults_of("models/recurrent.py", "test_recurrent.py")
+_generation = _faults_of("generation.py", "test_generation.py")
+_training = _faults_of("training.py", "test_training.py")
+_saving = _faults_of("saving.py", "test_saving.py")
+_optimizers = _faults_of("optimizers.py", "test_optimizers.py")
+_metrics = _faults_of("metrics.py", "test_metrics.py")
+_pronunciations = _faults_of("data/pronunciations.py", "test_data_pronunciations.py")
+_downloads = _faults_of("data/downloads.py", "test_data_downloads.py")
+_recipe = _faults_of("recipes/pronunciations.py", "test_recipes_pronunciations.py")
+
+PARTS_OF_THE_PAPER = "parts_are_put_together_as_in_the_paper"
+STEPS = "steps_equal_teacher_forcing"
+TWO_PARTS = "run_in_two_parts_is_the_run_in_one_bit_by_bit"
+DEATH = "death_while_writing_leaves_the_checkpoints_as_they_were"
+POLYNOMIAL = "orthogonalize_equals_the_polynomial_of_the_singular_values"
+MUON = "muon_is_its_equations"
+SLOWLY = "beam_search_is_the_same_written_slowly"
+
+FAULTS = [
+    # --- feed_forward
+    _feed_forward(
+        "feed-forward: no nonlinearity between the two maps",
+        "x = _ACTIVATIONS[self.activation](x)",
+        "pass",
+        "block_is_its_formula",
+    ),
+    _feed_forward(
+        "feed-forward: tanh approximation where the exact GELU is meant",
+        '"gelu": F.gelu,',
+        '"gelu": lambda x: F.gelu(x, approximate="tanh"),',
+        "block_is_its_formula",
+    ),
+    _feed_forward(
+        "feed-forward: exact GELU where GPT-2's approximation is meant",
+        'approximate="tanh"',
+        'approximate="none"',
+        "block_is_its_formula",
+    ),
+    _feed_forward(
+        "feed-forward: squared before the rectifier",
+        "F.relu(x).square()",
+        "F.relu(x.square())",
+        "block_is_its_formula",
+    ),
+    _feed_forward(
+        "feed-forward: gate and value swapped",
+        "gate, value = x.chunk",
+        "value, gate = x.chunk",
+        "swiglu_gates_one_half_with_the_other",
+    ),
+    _feed_forward(
+        "feed-forward: a sigmoid for the gate",
+        "F.silu(gate)",
+        "F.sigmoid(gate)",
+        "swiglu_gates_one_half_with_the_other",
+    ),
+    _feed_forward(
+        "feed-forward: dropout on the output instead of the middle",
+        "self.linear2(self.dropout(x))",
+        "self.dropout(self.linear2(x))",
+        "dropout_acts_in_the_middle_and_in_training_only",
+    ),
+    _feed_forward(
+        "feed-forward: torch's own start for the weights",
+        "nn.init.xavier_uniform_(linear.weight)",
+        "pass",
+        "fresh_weights_are_glorot_and_fresh_biases_zero",
+    ),
+    # --- layers
+    _layers(
+        "layers: pre-norm adds to the normalised input",
+        "            return x + self.dropout(sublayer(norm(x)))",
+        "            x = norm(x)\n            return x + self.dropout(sublayer(x))",
+        "encoder_layer_equals_torch",
+    ),
+    _layers(
+        "layers: pre-norm without its norm",
+        "x + self.dropout(sublayer(norm(x)))",
+        "x + self.dropout(sublayer(x))",
+        "encoder_layer_equals_torch",
+    ),
+    _layers(
+        "layers: post-norm before the sum",
+        "norm(x + self.dropout(sublayer(x)))",
+        "x + norm(self.dropout(sublayer(x)))",
+        "encoder_layer_equals_torch",
+    ),
+    _layers(
+        "layers: no residual connection",
+        "x + self.dropout(sublayer(norm(x)))",
+        "self.dropout(sublayer(norm(x)))",
+        "sublayers_that_say_nothing_leave_the_input",
+    ),
+    _layers(
+        "layers: pre-norm and post-norm confused",
+        "if self.norm_first:",
+        "if not self.norm_first:",
+        "encoder_layer_equals_torch",
+    ),
+    _layers(
+        "layers: dropout on the sum",
+        "x + self.dropout(sublayer(norm(x)))",
+        "self.dropout(x + sublayer(norm(x)))",
+        "sublayers_that_say_nothing_leave_the_input",
+    ),
+    _layers(
+        "layers: one norm serves two sublayers",
+        "            self.norm2,\n            lambda x: self.cross",
+        "            self.norm1,\n            lambda x: self.cross",
+        "decoder_layer_equals_torch",
+    ),
+    _layers(
+        "layers: the decoder forgets the mask of the source",
+        "memory, mask=memory_mask, cache=cache",
+        "memory, cache=cache",
+        "decoder_layer_equals_torch",
+    ),
+    _layers(
+        "layers: the memory is projected again for every new token",
+        "memory, mask=memory_mask, cache=cache",
+        "memory, mask=memory_mask",
+        "a_cached_decoder_projects_the_memory_once",
+    ),
+    # --- encoder, decoder
+    _encoder(
+        "encoder: the padding is hidden from the first layer only",
+        "x = layer(x, mask=mask, cache=cache)",
+        "x, mask = layer(x, mask=mask, cache=cache), None",
+        "padding_changes_nothing",
+    ),
+    _encoder(
+        "encoder: no norm at the end",
+        "return self.final_norm(x)",
+        "return x",
+        "encoder_equals_torch",
+    ),
+    _encoder(
+        "encoder: copies of one layer, all with the same start",
+        "nn.ModuleList(layers)",
+        "nn.ModuleList(map(__import__('copy').deepcopy, [first := next(iter(layers))] * 2))",
+        "fresh_layers_differ",
+    ),
+    _encoder(
+        "encoder: the cache gets lost",
+        "x = layer(x, mask=mask, cache=cache)",
+        "x = layer(x, mask=mask)",
+        "cached_equals_uncached",
+    ),
+    _decoder(
+        "decoder: the mask of the source gets lost",
+        "memory_mask=memory_mask, cache",
+        "cache",
+        "padding_of_the_source_changes_nothing",
+    ),
+    _decoder(
+        "decoder: the mask of the target gets lost",
+        "layer(x, memory, mask=mask, ",
+        "layer(x, memory, ",
+        "the_whole_of_torchs_transformer",
+    ),
+    _decoder(
+        "decoder: no norm at the end",
+        "return self.final_norm(x)",
+        "return x",
+        "the_whole_of_torchs_transformer",
+    ),
+    _decoder(
+        "decoder: the cache gets lost",
+        "memory_mask=memory_mask, cache=cache",
+        "memory_mask=memory_mask",
+        "cached_equals_uncached",
+    ),
+    # --- models/transformer
+    _transformer(
+        "transformer: the decoder sees the future",
+        "DecoderLayer(attention(causal=True, rotary=rotary)",
+        "DecoderLayer(attention(rotary=rotary)",
+        "the_future_changes_nothing",
+    ),
+    _transformer(
+        "transformer: the decoder is causal in training only",
+        '        check_ids("target", target, self.max_len, offset)\n',
+        '        check_ids("target", target, self.max_len, offset)\n'
+        "        for layer in self.decoder.layers:\n"
+        "            layer.self_attention.causal = self.training\n",
+        "the_future_changes_nothing",
+    ),
+    _transformer(
+        "transformer: the encoder is causal too",
+        "EncoderLayer(attention(rotary=rotary)",
+        "EncoderLayer(attention(causal=True, rotary=rotary)",
+        "the_encoder_looks_both_ways",
+    ),
+    _transformer(
+        "transformer: embeddings without the factor of the root of d_model",
+        "table(ids) * math.sqrt(self.config.d_model)",
+        "table(ids)",
+        PARTS_OF_THE_PAPER,
+    ),
+    _transformer(
+        "transformer: positions are scaled with the embeddings",
+        "self.dropout(x if positions is None else positions(x, offset))",
+        "self.dropout(x if positions is None else x + 8**0.5 * (positions(x, offset) - x))",
+        PARTS_OF_THE_PAPER,
+    ),
+    _transformer(
+        "transformer: output layer not tied",
+        "self.decoder = Decoder(decoder_layers, final_norm=norm())",
+        "self.decoder = Decoder(decoder_layers, final_norm=norm())\n"
+        "        self.output = nn.Linear(config.d_model, config.target_vocab_size, bias=False)\n"
+        "        self.logits = self.output.forward",
+        PARTS_OF_THE_PAPER,
+    ),
+    _transformer(
+        "transformer: no gradient through the tied output layer",
+        "F.linear(features, self.target_embedding.weight)",
+        "F.linear(features, self.target_embedding.weight.detach())",
+        "the_output_layer_teaches_the_embeddings",
+    ),
+    _transformer(
+        "transformer: shared embeddings are two",
+        "if not config.share_embeddings:",
+        "if config.source_vocab_size:",
+        "shared_embeddings_are_one_matrix",
+    ),
+    _transformer(
+        "transformer: the source is read with the target's embeddings",
+        "self.target_embedding if self.source_embedding is None else self.source_embedding",
+        "self.target_embedding",
+        PARTS_OF_THE_PAPER,
+    ),
+    _transformer(
+        "transformer: every cached token has position 0",
+        "offset = 0 if cache is None else cache.length",
+        "offset = 0",
+        "cached_equals_uncached",
+    ),
+    _transformer(
+        "transformer: no positions in the decoder",
+        "self.target_embedding, self.target_positions, offset",
+        "self.target_embedding, None, offset",
+        PARTS_OF_THE_PAPER,
+    ),
+    _transformer(
+        "transformer: rotary in the decoder only",
+        "EncoderLayer(attention(rotary=rotary)",
+        "EncoderLayer(attention()",
+        "order_matters_to_both_sides",
+    ),
+    _transformer(
+        "transformer: the encoder reads the padding",
+        "self.encoder(x, mask=mask), mask",
+        "self.encoder(x), mask",
+        "padding_and_other_rows_change_nothing",
+    ),
+    _transformer(
+        "transformer: the decoder reads the padding of the source",
+        "self.decode(target, memory, memory_mask)",
+        "self.decode(target, memory)",
+        "padding_and_other_rows_change_nothing",
+    ),
+    _transformer(
+        "transformer: generation reads the padding of the source",
+        "None if mask.all() else mask",
+        "None if mask.any() else mask",
+        STEPS,
+    ),
+    _transformer(
+        "transformer: generation starts with the end token",
+        "self.config.bos_id)",
+        "self.config.eos_id)",
+        STEPS,
+    ),
+    _transformer(
+        "transformer: a step scores what follows its first token",
+        "self.logits(features[:, -1])",
+        "self.logits(features[:, 0])",
+        STEPS,
+    ),
+    _transformer(
+        "transformer: beams keep the memory of others",
+        "self.memory = self.memory.index_select(0, rows)",
+        "self.memory = self.memory[: len(rows)]",
+        STEPS,
+    ),
+    _transformer(
+        "transformer: beams keep the padding mask of others",
+        "self.memory_mask = self.memory_mask.index_select(0, rows)",
+        "self.memory_mask = self.memory_mask[:1].expand(len(rows), -1, -1, -1)",
+        STEPS,
+    ),
+    _transformer(
+        "transformer: beams keep the keys of others",
+        "self.cache.reorder(rows)",
+        "self.cache.reorder(rows.sort().values)",
+        STEPS,
+    ),
+    _transformer(
+        "transformer: pre-norm without a norm at the end",
+        "partial(nn.LayerNorm, config.d_model) if config.norm_first else nn.Identity",
+        "nn.Identity",
+        "a_norm_at_the_end_where_the_layers_have_it_first",
+    ),
+    _transformer(
+        "transformer: post-norm with one more norm at the end",
+        "partial(nn.LayerNorm, config.d_model) if config.norm_first else nn.Identity",
+        "partial(nn.LayerNorm, config.d_model)",
+        "a_norm_at_the_end_where_the_layers_have_it_first",
+    ),
+    _transformer(
+        "transformer: embeddings start with unit variance",
+        "std=d_model**-0.5",
+        "std=1.0",
+        "fresh_weights_are_as_published",
+    ),
+    _transformer(
+        "transformer: no dropout on the embeddings",
+        "self.dropout(x if positions is None else positions(x, offset))",
+        "x if positions is None else positions(x, offset)",
+        "dropout_falls_on_embeddings_and_sublayers",
+    ),
+    _transformer(
+        "transformer: the layers get no dropout",
+        '{"dropout": config.dropout, "norm_first": config.norm_first}',
+        '{"norm_first": config.norm_first}',
+        "dropout_falls_on_embeddings_and_sublayers",
+    ),
+    # --- models/checks
+    _checks(
+        "checks: the end token may be padding",
+        "if config.eos_id == config.pad_id:",
+        "if False:",
+        "impossible_configs_are_refused",
+    ),
+    _checks(
+        "checks: a token one beyond the vocabulary",
+        "0 <= token < size",
+        "0 <= token <= size",
+        "impossible_configs_are_refused",
+    ),
+    _checks(
+        "checks: cached tokens do not count",
+        "offset + ids.size(1) > max_len",
+        "ids.size(1) > max_len",
+        "a_cached_target_counts_what_came_before",
+    ),
+    _checks(
+        "checks: as long as max_len is too long",
+        "offset + ids.size(1) > max_len",
+        "offset + ids.size(1) >= max_len",
+        "a_cached_target_counts_what_came_before",
+    ),
+    # --- models/recurrent
+    _recurrent(
+        "recurrent: attention without the mask of the source",
+        "scores.masked_fill(~mask, -torch.inf).softmax(dim=-1)",
+        "scores.softmax(dim=-1)",
+        "additive_attention_is_its_formula",
+    ),
+    _recurrent(
+        "recurrent: the mask after the softmax",
+        "scores.masked_fill(~mask, -torch.inf).softmax(dim=-1)",
+        "scores.softmax(dim=-1) * mask",
+        "weights_sum_to_one_over_the_source",
+    ),
+    _recurrent(
+        "recurrent: attention scores without tanh",
+        "torch.tanh(self.q_proj(query)[:, None] + keys)",
+        "(self.q_proj(query)[:, None] + keys)",
+        "additive_attention_is_its_formula",
+    ),
+    _recurrent(
+        "recurrent: attention asks with the lowest layer's state",
+        "state.hidden[-1], state.keys",
+        "state.hidden[0], state.keys",
+        "the_decoder_is_its_equations",
+    ),
+    _recurrent(
+        "recurrent: the encoder reads the padding",
+        "lengths.cpu()",
+        "torch.full_like(lengths, source.size(1)).cpu()",
+        "padding_and_other_rows_change_nothing",
+    ),
+    _recurrent(
+        "recurrent: directions joined without the transpose",
+        "x.unflatten(0, (-1, 2)).transpose(1, 2).flatten(2)",
+        "x.reshape(-1, x.size(1), 2 * x.size(2))",
+        "the_decoder_starts_where_each_layer_of_the_encoder_ended",
+    ),
+    _recurrent(
+        "recurrent: the summary of the lowest layer",
+        "keys, hidden[-1], hidden, cell",
+        "keys, hidden[0], hidden, cell",
+        "the_decoder_starts_where_each_layer_of_the_encoder_ended",
+    ),
+    _recurrent(
+        "recurrent: the decoder starts with an empty cell",
+        "hidden[-1], hidden, cell)",
+        "hidden[-1], hidden, torch.zeros_like(cell))",
+        "the_decoder_starts_where_each_layer_of_the_encoder_ended",
+    ),
+    _recurrent(
+        "recurrent: the summary is never given to the decoder",
+        "state.summary[:, None].expand_as(embedded)",
+        "torch.zeros_like(embedded)",
+        "the_decoder_is_its_equations",
+    ),
+    _recurrent(
+        "recurrent: the state is forgotten between two calls",
+        "out, (state.hidden, state.cell) = self.decoder(",
+        "out, _ = self.decoder(",
+        STEPS,
+    ),
+    _recurrent(
+        "recurrent: beams keep the cells of others",
+        "        self.cell = self.cell.index_select(1, rows)\n",
+        "        self.cell = self.cell[:, :1].expand(-1, len(rows), -1).contiguous()\n",
+        STEPS,
+    ),
+    _recurrent(
+        "recurrent: beams keep the keys of others",
+        '("memory", "mask", "keys", "summary")',
+        '("memory", "mask", "summary")',
+        STEPS,
+    ),
+    _recurrent(
+        "recurrent: no dropout on the target's embeddings",
+        "self.dropout(self.target_embedding(target))",
+        "self.target_embedding(target)",
+        "dropout_falls_on_embeddings_and_features",
+    ),
+    # --- generation
+    _generation(
+        "generation: logits multiplied by the temperature",
+        "logits.float() / self.temperature",
+        "logits.float() * self.temperature",
+        "samples_are_distributed_as_the_softmax",
+    ),
+    _generation(
+        "generation: top-k fails where the vocabulary is smaller",
+        "min(top_k, logits.size(-1))",
+        "top_k",
+        "top_k_keeps_the_k_likeliest",
+    ),
+    _generation(
+        "generation: top-p drops the token that crosses p",
+        "chances.cumsum(dim=-1) - chances",
+        "chances.cumsum(dim=-1)",
+        "top_p_keeps_the_fewest_that_reach_p",
+    ),
+    _generation(
+        "generation: tokens drawn from torch's own generator",
+        "multinomial(1, generator=self.generator)",
+        "multinomial(1)",
+        "samples_can_be_drawn_again",
+    ),
+    _generation(
+        "generation: the end token is not honoured",
+        "(tokens == model.eos_id).any()",
+        "False",
+        "a_row_that_has_ended_is_padded_and_leaves_the_batch",
+    ),
+    _generation(
+        "generation: rows go on with the state of others",
+        "state.reorder(going_on)",
+        "state.reorder(torch.arange(len(going_on)))",
+        "a_row_does_not_depend_on_the_others",
+    ),
+    _generation(
+        "generation: dropout stays on",
+        "module.training = False",
+        "module.training = True",
+        "the_model_is_left_as_it_was",
+    ),
+    _generation(
+        "beam: no length penalty",
+        "scores = log_p / ((5 + lengths) / 6) ** length_penalty",
+        "scores = log_p",
+        "enough_beams_search_everything",
+    ),
+    _generation(
+        "beam: ended sequences grow on",
+        "lengths.gather(1, parents) + ~stays",
+        "lengths.gather(1, parents) + 1",
+        SLOWLY,
+    ),
+    _generation(
+        "beam: log p of an ended sequence still changes",
+        "log_p = torch.where(stays, log_p.gather(1, parents), best)",
+        "log_p = torch.where(stays, log_p.gather(1, parents) - 0.1, best)",
+        SLOWLY,
+    ),
+    _generation(
+        "beam: logits added instead of log-probabilities",
+        ".float().log_softmax(dim=-1)",
+        ".float()",
+        "enough_beams_search_everything",
+    ),
+    _generation(
+        "beam: the states stay where the beams move",
+        "(first + parents)",
+        "(first + torch.zeros_like(parents))",
+        "beams_take_their_memories_along",
+    ),
+    _generation(
+        "beam: the text stays where the beams move",
+        "written = written.gather(1, parents[..., None].expand_as(written))",
+        "pass",
+        SLOWLY,
+    ),
+    _generation(
+        "beam: it stops with the first sequence that ends",
+        "            if not len(live):",
+        "            if not len(live) or ended.any():",
+        SLOWLY,
+    ),
+    _generation(
+        "beam: given up though a longer one could overtake",
+        "((5 + max_new_tokens) / 6)",
+        "((5 + lengths) / 6)",
+        SLOWLY,
+    ),
+    # --- training
+    _training(
+        "training: gradients pile up from step to step",
+        "                o.zero_grad()",
+        "                pass",
+        "it_is_the_plain_loop",
+    ),
+    _training(
+        "training: clipping after the step",
+        "            norm = nn.utils.clip_grad_norm_(",
+        "            for o in optimizers:\n"
+        "                o.step()\n"
+        "            optimizers = []\n"
+        "            norm = nn.utils.clip_grad_norm_(",
+        "clipping_shortens_the_gradient_and_reports_its_true_length",
+    ),
+    _training(
+        "training: the reported length is the clipped one",
+        "history.grad_norm.append(norm.item())",
+        "history.grad_norm.append(min(norm.item(), clip or math.inf))",
+        "clipping_shortens_the_gradient_and_reports_its_true_length",
+    ),
+    _training(
+        "training: accumulated gradients summed, not averaged",
+        "next(stream)) / accumulate",
+        "next(stream))",
+        "accumulation_equals_one_big_batch",
+    ),
+    _training(
+        "training: the schedule counts from 0",
+        "schedule(step)\n",
+        "schedule(step - 1)\n",
+        "schedule_multiplies_the_rate_of_every_group_from_step_one",
+    ),
+    _training(
+        "training: the factors of the schedule multiply up",
+        'group.setdefault("initial_lr", group["lr"]) * factor',
+        'group["lr"] * factor',
+        "schedule_multiplies_the_rate_of_every_group_from_step_one",
+    ),
+    _training(
+        "training: the schedule moves the first group only",
+        "for group in groups:\n",
+        "for group in groups[:1]:\n",
+        "schedule_multiplies_the_rate_of_every_group_from_step_one",
+    ),
+    _training(
+        "training: evaluation in training mode",
+        "model.eval()",
+        "pass",
+        "mode_is_training_within_and_as_before_afterwards",
+    ),
+    _training(
+        "training: evaluation changes the random numbers of training",
+        "    _set_random_state(state)\n    _check_plain",
+        "    _check_plain",
+        "evaluation_changes_nothing",
+    ),
+    _training(
+        "training: a NaN is noticed after the step",
+        "            _check_finite(step, total.item(), norm.item(), checkpoint)\n"
+        "            for o in optimizers:\n"
+        "                o.step()\n",
+        "            for o in optimizers:\n"
+        "                o.step()\n"
+        "            _check_finite(step, total.item(), norm.item(), checkpoint)\n",
+        "nan_stops_with_the_step_and_keeps_the_last_checkpoint",
+    ),
+    _training(
+        "training: only the loss is watched for NaN",
+        '(("loss", loss), ("length of the gradient", norm))',
+        '(("loss", loss),)',
+        "nan_stops_with_the_step_and_keeps_the_last_checkpoint",
+    ),
+    _training(
+        "training: everything in bfloat16, asked or not",
+        "enabled=autocast",
+        "enabled=True",
+        "autocast_computes_products_in_bfloat16_and_keeps_weights_in_float32",
+    ),
+    _training(
+        "training: the random state is not restored",
+        '_set_random_state(found.state["random"][rank])',
+        "pass",
+        TWO_PARTS,
+    ),
+    _training(
+        "training: the state of the optimizer is not loaded",
+        "optimizer.load_state_dict(state)",
+        "pass",
+        TWO_PARTS,
+    ),
+    _training(
+        "training: the weights are not loaded",
+        "load_weights(model, found.weights_file)",
+        "pass",
+        TWO_PARTS,
+    ),
+    _training(
+        "training: a resumed run begins with the first batch",
+        "len(history) * accumulate * world + rank",
+        "rank",
+        TWO_PARTS,
+    ),
+    _training(
+        "training: a resumed run forgets that a step took several batches",
+        "len(history) * accumulate * world + rank",
+        "len(history) * world + rank",
+        TWO_PARTS,
+    ),
+    _training(
+        "training: a resumed run forgets what evaluation had found",
+        '"history": asdict(history),',
+        '"history": asdict(history) | {"scores": {}},',
+        TWO_PARTS,
+    ),
+    _training(
+        "training: every process reads the same batches",
+        "* world + rank, world)",
+        "* world, world)",
+        "two_processes_do_what_one_does_with_the_double_batch",
+    ),
+    _training(
+        "loss: averaged over the padding too",
+        "        ignore_index=pad_id,\n",
+        "",
+        "token_loss_skips_padding",
+    ),
+    _training(
+        "loss: label smoothing over V - 2, as in the paper's first code",
+        "    return F.cross_entropy(\n",
+        "    log_p = logits.log_softmax(dim=-1)\n"
+        "    right = log_p.gather(-1, targets[..., None]).squeeze(-1)\n"
+        "    others = log_p.sum(dim=-1) - right - log_p[..., pad_id]\n"
+        "    others = others * label_smoothing / (logits.size(-1) - 2)\n"
+        "    return -((1 - label_smoothing) * right + others)[targets != pad_id].mean()\n"
+        "    return F.cross_entropy(\n",
+        "label_smoothing_spreads_over_all_classes",
+    ),
+    # --- saving
+    _saving(
+        "saving: a checkpoint is written under its own name",
+        'folder / "partial", folder / f"step-{step:08d}"',
+        'folder / f"step-{step:08d}", folder / f"step-{step:08d}"',
+        DEATH,
+    ),
+    _saving(
+        "saving: weights are written over the old ones",
+        'partial = Path(f"{file}.partial")',
+        "partial = Path(file)",
+        "death_while_writing_leaves_the_old_weights",
+    ),
+    _saving(
+        "saving: a checkpoint gets its name before it is on the disk",
+        '    for path in (partial / "state.pt", partial / "SHA256SUMS", partial):\n'
+        "        _sync(path)\n",
+        "",
+        "everything_is_on_the_disk_before_it_gets_its_name",
+    ),
+    _saving(
+        "saving: weights get their name before they are on the disk",
+        "    _sync(partial)\n",
+        "",
+        "everything_is_on_the_disk_before_it_gets_its_name",
+    ),
+    _saving(
+        "saving: the sums are not checked",
+        "if _sha256(path / name) != expected:",
+        "if False:",
+        "damaged_checkpoint_is_passed_over",
+    ),
+    _saving(
+        "saving: the oldest checkpoint is taken",
+        "reverse=True",
+        "reverse=False",
+        "newest_checkpoint_is_found_and_two_are_kept",
+    ),
+    _saving(
+        "saving: no checkpoint before the newest is kept",
+        "KEEP = 2",
+        "KEEP = 1",
+        "newest_checkpoint_is_found_and_two_are_kept",
+    ),
+    _saving(
+        "saving: all damaged, and the run starts anew without a word",
+        "    if damaged:\n        raise ValueError",
+        "    if False:\n        raise ValueError",
+        "when_all_are_damaged_it_says_so",
+    ),
+    _saving(
+        "saving: names that do not fit are passed over",
+        "if any(differences.values()):",
+        "if False:",
+        "other_weights_are_refused_with_all_differences_and_nothing_changes",
+    ),
+    _saving(
+        "saving: a checkpoint may hold code",
+        "weights_only=True",
+        "weights_only=False",
+        "state_is_never_unpickled_into_code",
+    ),
+    # --- optimizers
+    _optimizers(
+        "schedule: the paper's without d_model",
+        "return d_model**-0.5 * min(",
+        "return min(",
+        "paper_schedule_has_the_values_of_its_formula",
+    ),
+    _optimizers(
+        "schedule: the paper's rises for ever",
+        "min(step**-0.5, step * warmup**-1.5)",
+        "max(step**-0.5, step * warmup**-1.5)",
+        "paper_schedule_has_the_values_of_its_formula",
+    ),
+    _optimizers(
+        "schedule: the cosine begins before the warm-up ends",
+        "(step - warmup) / (steps - warmup)",
+        "step / steps",
+        "cosine_schedule_rises_and_falls_to_zero",
+    ),
+    _optimizers(
+        "schedule: the cosine begins with a step at rate zero",
+        "            return step / warmup",
+        "            return (step - 1) / warmup",
+        "cosine_schedule_rises_and_falls_to_zero",
+    ),
+    _optimizers(
+        "schedule: the plateau depends on the length of the run",
+        "(steps - step) / decay if step > steps - decay else 1.0",
+        "(steps - step) / (steps - warmup)",
+        "plateau_does_not_depend_on_where_it_ends",
+    ),
+    _optimizers(
+        "Muon: tall matrices are not turned back",
+        "(y.mT if tall else y).to(x.dtype)",
+        "y.reshape(x.shape).to(x.dtype)",
+        POLYNOMIAL,
+    ),
+    _optimizers(
+        "Muon: one length for all matrices of a shape",
+        "y.norm(dim=(-2, -1), keepdim=True)",
+        "y.norm()",
+        POLYNOMIAL,
+    ),
+    _optimizers(
+        "Muon: one coefficient of the polynomial on the wrong power",
+        "c * square @ square",
+        "c * square",
+        POLYNOMIAL,
+    ),
+    _optimizers(
+        "Muon: the update is not made orthogonal",
+        "updates = orthogonalize(",
+        "orthogonalize(",
+        MUON,
+    ),
+    _optimizers(
+        "Muon: made orthogonal before the momentum",
+        "        state = self.state[weight]\n",
+        "        state = self.state[weight]\n"
+        "        weight.grad.copy_(orthogonalize(weight.grad))\n",
+        MUON,
+    ),
+    _optimizers(
+        "Muon: momentum and new gradient change weights",
+        '1 - group["momentum"])',
+        'group["momentum"])',
+        MUON,
+    ),
+    _optimizers(
+        "Muon: Nesterov's look ahead left out",
+        'weight.grad.lerp(mean, group["momentum"]) if group["nesterov"] else mean',
+        "mean",
+        MUON,
+    ),
+    _optimizers(
+        "Muon: wide matrices, not tall ones, take longer steps",
+        "max(1.0, rows / columns)",
+        "max(1.0, columns / rows)",
+        MUON,
+    ),
+    _optimizers(
+        "Muon: weight decay that does not follow the rate",
+        'weight.mul_(1 - group["lr"] * group["weight_decay"])',
+        'weight.mul_(1 - group["weight_decay"])',
+        MUON,
+    ),
+    _optimizers(
+        "Muon: weight decay after the update",
+        '                    weight.mul_(1 - group["lr"] * group["weight_decay"])\n'
+        "                    weight.sub_(update, alpha=lr)\n",
+        "                    weight.sub_(update, alpha=lr)\n"
+        '                    weight.mul_(1 - group["lr"] * group["weight_decay"])\n',
+        MUON,
+    ),
+    _optimizers(
+        "Muon: embeddings and the tied output too",
+        "matrices = [w for w in trained if w.dim() == 2 and w not in looked_up]",
+        "matrices = [w for w in trained if w.dim() == 2]",
+        "matrices_go_to_muon_and_the_rest_to_adamw",
+    ),
+    _optimizers(
+        "AdamW: weight decay on biases and gains",
+        '{"params": vectors, "weight_decay": 0.0}',
+        '{"params": vectors, "weight_decay": weight_decay}',
+        "matrices_go_to_muon_and_the_rest_to_adamw",
+    ),
+    # --- metrics
+    _metrics(
+        "metrics: edits per phoneme of the hypothesis",
+        "phonemes - length,",
+        "phonemes + len(hypothesis),",
+        "with_one_reference_it_is_what_jiwer_computes",
+    ),
+    _metrics(
+        "metrics: the farthest of the listed pronunciations",
+        "distance, length = min(",
+        "distance, length = max(",
+        "nearest_reference_counts",
+    ),
+    _metrics(
+        "metrics: only the first listed pronunciation",
+        "for one in listed)",
+        "for one in listed[:1])",
+        "nearest_reference_counts",
+    ),
+    _metrics(
+        "metrics: a mean of rates instead of the rate of all",
+        "edits + distance, phonemes - length",
+        "edits - distance / length, phonemes + 1",
+        "with_one_reference_it_is_what_jiwer_computes",
+    ),
+    _metrics(
+        "metrics: a word counts as often as it has edits",
+        "wrong + (distance > 0)",
+        "wrong + distance",
+        "with_one_reference_it_is_what_jiwer_computes",
+    ),
+    _metrics(
+        "metrics: a substitution costs two edits",
+        "diagonal + (x != y)",
+        "diagonal + 2 * (x != y)",
+        "known_distances",
+    ),
+    # --- data
+    _pronunciations(
+        "data: split by pair instead of by word",
+        "    letters = sorted({",
+        "    for word, listed in test_set.items():\n"
+        "        if len(listed) > 1:\n"
+        "            train_set[word] = listed[1:]\n"
+        "    letters = sorted({",
+        "no_word_is_in_two_parts_and_none_is_lost",
+    ),
+    _pronunciations(
+        "data: vocabularies of all words, the test words included",
+        "for word in train_set for letter in word",
+        "for word in lexicon for letter in word",
+        "vocabularies_come_from_the_training_part",
+    ),
+    _pronunciations(
+        "data: the stress is kept",
+        'phoneme.rstrip("012")',
+        "phoneme",
+        "pronunciations_have_no_stress_and_no_repetition",
+    ),
+    _pronunciations(
+        "data: pronunciations that differ in stress alone are kept twice",
+        "if plain not in listed:",
+        "if True:",
+        "pronunciations_have_no_stress_and_no_repetition",
+    ),
+    _pronunciations(
+        "data: the split is another one every time",
+        ", generator=torch.Generator().manual_seed(seed)",
+        "",
+        "split_follows_the_seed",
+    ),
+    _pronunciations(
+        "data: decoding goes on behind the end token",
+        "                break\n",
+        "                continue\n",
+        "encode_and_decode_are_inverse",
+    ),
+    _pronunciations(
+        "batches: the target is what the decoder has just read",
+        "target_out=target[:, 1:]",
+        "target_out=target[:, :-1]",
+        "target_in_is_target_out_one_step_later",
+    ),
+    _pronunciations(
+        "batches: no end token to learn",
+        "*phonemes.encode(listed), phonemes.eos_id]",
+        "*phonemes.encode(listed)]",
+        "target_in_is_target_out_one_step_later",
+    ),
+    _pronunciations(
+        "batches: the same order in every epoch",
+        "self.seed * 1_000_003 + epoch",
+        "self.seed * 1_000_003",
+        "pairs_that_fill_no_batch_are_others_in_another_epoch",
+    ),
+    _pronunciations(
+        "batches: in the order of the calls, not of the steps",
+        "if self._epoch[0] != epoch:",
+        "if at == 0 or self._epoch[0] < 0:",
+        "a_batch_is_a_function_of_step_and_seed",
+    ),
+    _pronunciations(
+        "batches: short words first, long words last",
+        "return [batches[i] for i in torch.randperm(len(batches), generator=generator).tolist()]",
+        "return batches",
+        "words_of_similar_length_share_a_batch",
+    ),
+    _pronunciations(
+        "batches: the first listed pronunciation only",
+        "for listed in pronunciations\n",
+        "for listed in pronunciations[:1]\n",
+        "every_pair_comes_once_in_an_epoch",
+    ),
+    _downloads(
+        "downloads: the checksum is not checked",
+        "pooch.retrieve(url, checksum,",
+        "pooch.retrieve(url, None,",
+        "wrong_content_is_refused_and_removed",
+    ),
+    _downloads(
+        "downloads: what came before the break is thrown away",
+        '"ab" if goes_on else "wb"',
+        '"wb"',
+        "broken_download_goes_on_where_it_was",
+    ),
+    _downloads(
+        "downloads: a whole file appended to a part of it",
+        '"ab" if goes_on else "wb"',
+        '"ab"',
+        "server_without_ranges_starts_again",
+    ),
+    # --- recipes
+    _recipe(
+        "recipe: the target is what the decoder has just read",
+        "token_loss(logits, batch.target_out,",
+        "token_loss(logits, batch.target_in,",
+        "loss_is_that_of_the_next_phoneme",
+    ),
+    _recipe(
+        "recipe: trained on the test words too",
+        "data.train, data.letters",
+        "data.train | data.test, data.letters",
+        "only_the_training_part_is_trained_on",
+    ),
+    _recipe(
+        "recipe: words come back sorted by length",
+        "[found[i] for i in range(len(words))]",
+        "[found[i] for i in found]",
+        "words_come_back_in_the_order_they_were_given",
+    ),
+]
