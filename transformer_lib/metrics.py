@@ -1,7 +1,12 @@
-"""Scores that no library has: edit distance to the nearest of several right answers."""
+"""Scores that no library has: edits to the nearest right answer, and bits per character."""
 
-from collections.abc import Hashable, Iterable, Sequence
+import math
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -66,3 +71,76 @@ def edit_distance(a: Sequence[Hashable], b: Sequence[Hashable]) -> int:
         for j, y in enumerate(b, start=1):
             diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (x != y))
     return row[-1]
+
+
+def bits_in_chunks(
+    score: Callable[[Tensor], Tensor], tokens: Tensor, *, window: int, batch_size: int = 32
+) -> Tensor:
+    """How many bits each token of a text costs, the text cut into chunks that are read alone.
+
+    The mean is bits per character, where tokens are characters. It depends on the window: a chunk
+    starts with nothing behind it, so token i of a chunk is judged by i others. (What does not fill
+    the last chunk is read with those before it.)
+
+    Args:
+        score: from ids (batch, length) to logits (batch, length, vocab_size), those at t for the
+            token at t + 1; a model in evaluation mode, say.
+        tokens: ids (length,) of the text, at least two.
+        window: number of tokens that are read at a time.
+        batch_size: number of chunks read side by side.
+
+    Returns:
+        -log2 p, (length - 1,): all but the first token, which nothing comes before.
+
+    Raises:
+        ValueError: if `tokens` are not such a row, or `window` is less than 1.
+    """
+    return bits_sliding(score, tokens, window=window, stride=window, batch_size=batch_size)
+
+
+def bits_sliding(
+    score: Callable[[Tensor], Tensor],
+    tokens: Tensor,
+    *,
+    window: int,
+    stride: int,
+    batch_size: int = 32,
+) -> Tensor:
+    """How many bits each token of a text costs, read through a window that slides.
+
+    The window moves on by `stride` tokens, and only those that are new in it count: each but the
+    first few is judged by at least `window - stride` others. It is the fairer figure and costs
+    window / stride times as much.
+
+    Args:
+        score: as in `bits_in_chunks`.
+        tokens: as in `bits_in_chunks`.
+        window: as in `bits_in_chunks`.
+        stride: number of tokens by which the window moves.
+        batch_size: number of windows read side by side.
+
+    Returns:
+        -log2 p, (length - 1,): all but the first token.
+
+    Raises:
+        ValueError: as in `bits_in_chunks`, and if `stride` is not in 1 … window.
+    """
+    if tokens.dim() != 1 or len(tokens) < 2:
+        raise ValueError(f"tokens must be one row of at least two, got {tuple(tokens.shape)}")
+    if not 1 <= stride <= window:
+        raise ValueError(f"stride must be in 1 … window = {window}, got {stride}")
+    length = len(tokens) - 1  # tokens that are judged
+    window = min(window, length)
+    # Where each window starts: the last one is moved back, to be as long as the others.
+    starts = [*range(0, length - window, stride), length - window]
+    bits = torch.empty(length)
+    done = 0
+    for group in torch.tensor(starts).split(batch_size):
+        at = group[:, None] + torch.arange(window)  # (windows, window)
+        with torch.inference_mode():
+            logits = score(tokens[at]).float()
+            nats = F.cross_entropy(logits.mT, tokens[at + 1], reduction="none").cpu()
+        for start, row in zip(group.tolist(), nats, strict=True):
+            bits[done : start + window] = row[done - start :] / math.log(2)
+            done = start + window
+    return bits

@@ -1,0 +1,73 @@
+"""The recipe from end to end, on a few verses; and what the weights in the package can do."""
+
+import re
+from dataclasses import replace
+
+import pytest
+import torch
+
+from transformer_lib.data.text import load_king_james
+from transformer_lib.generation import generate
+from transformer_lib.metrics import bits_in_chunks
+from transformer_lib.ngrams import WittenBell
+from transformer_lib.recipes import verses_gpt as recipe
+
+
+@pytest.fixture(scope="module")
+def text():
+    return load_king_james()
+
+
+def test_main_trains_measures_and_writes_weights_and_card(text, tmp_path, monkeypatch, capfd):
+    small = replace(text, train=text.train[:20_000], dev=text.dev[:900], test=text.test[:700])
+    monkeypatch.setattr(recipe, "load_king_james", lambda: small)
+    monkeypatch.setattr(recipe, "BATCH_SIZE", 2)
+    file = tmp_path / "new" / "w.safetensors"
+    options = ["--steps", "2", "--checkpoint", str(tmp_path / "runs"), "--out", str(file)]
+    recipe.main(options)
+    assert "bits per character (start of dev, in chunks)" in capfd.readouterr().err
+    assert file.stat().st_size < 2_000_000
+    card = file.with_suffix(".md").read_text(encoding="utf-8")
+    model = recipe.load_trained(small, file)
+    assert list(recipe.learning_curve(file)) == [2]
+    bits = recipe.bits_per_character(model, small.test, small)
+    assert f"| test, float16 | {bits['in chunks']:.4f} | {bits['sliding']:.4f} |" in card
+    assert "--steps 2\n  --decay 1`" in card
+    recipe.main([*options, "--decay", "1"])  # finished: only measured again
+    assert file.with_suffix(".md").read_text(encoding="utf-8") == card
+
+
+def test_the_model_fits_into_a_megabyte_of_eight_bit_numbers(text):
+    model = recipe.make_model(text)
+    assert 900_000 < sum(p.numel() for p in model.parameters()) < 1_000_000
+
+
+needs_weights = pytest.mark.skipif(not recipe.WEIGHTS.exists(), reason="not trained yet")
+
+
+@needs_weights
+def test_weights_in_the_package_are_small_and_described():
+    assert recipe.WEIGHTS.stat().st_size <= 2_000_000
+    card = recipe.WEIGHTS.with_suffix(".md").read_text(encoding="utf-8")
+    for part in ("**Data**", "**Command**", "**Time**", "seed", "| test, float16 |"):
+        assert part in card
+
+
+@needs_weights
+def test_weights_in_the_package_beat_counting(text):
+    model, ids = recipe.load_trained(text), text.characters.encode(text.test[:20_000])
+    bits = bits_in_chunks(model, ids, window=recipe.WINDOW).mean()
+    counted = WittenBell(
+        text.characters.encode(text.train), order=6, vocab_size=len(text.characters)
+    )
+    assert bits < -counted.probabilities(ids).log2().mean() - 0.05
+
+
+@needs_weights
+def test_weights_in_the_package_write_words_of_the_book(text):
+    torch.manual_seed(0)
+    model, prompt = recipe.load_trained(text), text.characters.encode("And it came to pass")
+    written = text.characters.decode(generate(model, prompt[None], max_new_tokens=200)[0])
+    words = re.findall("[a-z]+", written)[1:-1]  # the first and last may be cut
+    known = set(re.findall("[a-z]+", text.train))
+    assert sum(word in known for word in words) > 0.9 * len(words)

@@ -1,0 +1,156 @@
+"""Text as a row of characters: the King James verses, or a text that is downloaded.
+
+Each text is cut once: the first 90 % to train on, the last 10 % held out, half of it for choices
+(dev) and half for the last figure (test). The vocabulary knows the training part alone.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count
+
+import torch
+from torch import Tensor
+
+from transformer_lib.data.downloads import fetch
+from transformer_lib.data.verses import load_verses
+
+
+@dataclass(frozen=True)
+class Characters:
+    """The symbols of a text, each with an id, which is its place in the row.
+
+    Args:
+        symbols: the symbols, each once.
+
+    Raises:
+        ValueError: if a symbol occurs twice.
+    """
+
+    symbols: str
+
+    def __post_init__(self):
+        if len(set(self.symbols)) != len(self.symbols):
+            raise ValueError(f"symbols must be distinct, got {self.symbols!r}")
+
+    @classmethod
+    def of(cls, text: str) -> "Characters":
+        """The characters that occur in `text`, sorted."""
+        return cls("".join(sorted(set(text))))
+
+    def __len__(self) -> int:
+        return len(self.symbols)
+
+    def encode(self, text: str) -> Tensor:
+        """Ids of the characters of `text`, (len(text),).
+
+        Raises:
+            ValueError: if there is one that has no id; the message says which and where.
+        """
+        ids = {symbol: i for i, symbol in enumerate(self.symbols)}
+        try:
+            return torch.tensor([ids[symbol] for symbol in text], dtype=torch.long)
+        except KeyError:
+            at = next(i for i, symbol in enumerate(text) if symbol not in ids)
+            raise ValueError(
+                f"text must hold only the {len(self)} characters {self.symbols!r}, got "
+                f"{text[at]!r} at {at}, in {text[max(0, at - 10) : at + 10]!r}"
+            ) from None
+
+    def decode(self, ids: Sequence[int] | Tensor) -> str:
+        """The text that the ids (length,) stand for."""
+        return "".join(self.symbols[i] for i in torch.as_tensor(ids).tolist())
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text in three parts, and the vocabulary of the first.
+
+    `train`, `dev` and `test` follow each other without a gap: together they are the whole.
+    """
+
+    train: str
+    dev: str
+    test: str
+    characters: Characters
+
+    @property
+    def held_out(self) -> str:
+        """The last 10 %: dev and test."""
+        return self.dev + self.test
+
+
+def load_king_james() -> Text:
+    """The 31,102 verses of the King James text, one in a line; nothing is downloaded.
+
+    The brackets that stand for the italics of the printed book, around words that the translators
+    added, are left out.
+
+    Returns:
+        The text, cut where a verse ends.
+    """
+    verses = "".join(f"{verse}\n" for verse in load_verses().values())
+    return split_text(verses.translate({ord("["): None, ord("]"): None}))
+
+
+def load_tiny_shakespeare() -> Text:
+    """A million characters of Shakespeare's plays (Karpathy 2015), downloaded at the first call.
+
+    Raises:
+        ConnectionError, ValueError: as `data.downloads.fetch`.
+    """
+    return split_text(fetch("tinyshakespeare")["input.txt"].read_text(encoding="utf-8"))
+
+
+def split_text(text: str) -> Text:
+    """Cut a text after 90 % and after 95 % of it, each time at the end of that line.
+
+    Raises:
+        ValueError: if a part would be empty.
+    """
+    ends = [text.find("\n", len(text) * percent // 100) + 1 for percent in (90, 95)]
+    train, dev, test = text[: ends[0]], text[ends[0] : ends[1]], text[ends[1] :]
+    if not (train and dev and test):
+        raise ValueError(
+            f"text must have lines enough for three parts, got {len(text)} characters in "
+            f"{text.count(chr(10))} lines"
+        )
+    return Text(train, dev, test, Characters.of(train))
+
+
+class Windows:
+    """Training batches without end: `windows[n]` is a function of the seed and n alone.
+
+    Each is a pair (inputs, targets) of ids (batch_size, seq_len): windows that start anywhere in
+    the text, and the same windows one character later.
+
+    Args:
+        ids: the text, (length,).
+        batch_size: number of windows in a batch.
+        seq_len: number of characters in a window.
+        seed: decides where they start.
+
+    Raises:
+        ValueError: if `batch_size` or `seq_len` is less than 1, or the text is not longer than a
+            window.
+    """
+
+    def __init__(self, ids: Tensor, *, batch_size: int, seq_len: int, seed: int = 0):
+        if batch_size < 1 or seq_len < 1:
+            raise ValueError(
+                f"batch_size and seq_len must be at least 1, got {batch_size} and {seq_len}"
+            )
+        if ids.dim() != 1 or len(ids) <= seq_len:
+            raise ValueError(
+                f"ids must be one row of more than seq_len = {seq_len}, got {tuple(ids.shape)}"
+            )
+        self.ids, self.batch_size, self.seq_len, self.seed = ids, batch_size, seq_len, seed
+
+    def __getitem__(self, n: int) -> tuple[Tensor, Tensor]:
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + n)
+        last = len(self.ids) - self.seq_len
+        starts = torch.randint(last, (self.batch_size, 1), generator=generator)
+        windows = self.ids[starts + torch.arange(self.seq_len + 1)]  # (batch_size, seq_len + 1)
+        return windows[:, :-1], windows[:, 1:]
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        return map(self.__getitem__, count())

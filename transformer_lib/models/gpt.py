@@ -1,0 +1,207 @@
+"""GPT: a stack of causal layers that writes, and nothing else.
+
+GPT-2 and a recent model of its kind are one class; what sets them apart are arguments:
+
+    GPT(GPT2)  # learned positions, LayerNorm, biases, tanh GELU: 124,439,808 parameters
+    GPT(GPTConfig(66, positions="rotary", norm="rms", bias=False, activation="relu2"))
+"""
+
+from dataclasses import dataclass
+from functools import partial
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from transformer_lib.attention import MultiHeadAttention
+from transformer_lib.cache import KVCache
+from transformer_lib.encoder import Encoder
+from transformer_lib.feed_forward import FeedForward
+from transformer_lib.layers import EncoderLayer
+from transformer_lib.models.checks import check_ids
+from transformer_lib.positions import LearnedPositions, Rotary
+
+
+@dataclass(frozen=True)
+class GPTConfig:
+    """What a `GPT` is made of; by default everything but the vocabulary and window of GPT-2.
+
+    Args:
+        vocab_size: number of different tokens.
+        max_len: most tokens that it reads, the window. None, for any number, is not possible with
+            learned positions.
+        d_model: width of the features between layers.
+        num_heads: attention heads in every layer.
+        num_layers: depth.
+        d_ff: width inside the feed-forward blocks.
+        activation: of the feed-forward blocks, see `FeedForward`.
+        positions: "learned" (GPT-2's, added to the embeddings) or "rotary" (in the attention).
+        norm: "layer" or "rms".
+        bias: whether linear maps and LayerNorms have biases.
+        tie: the embedding matrix is the output layer too; otherwise that has one of its own.
+        dropout: on embeddings, attention weights and every sublayer's output, in training only.
+        eps: keeps the norms from dividing by zero.
+        eos_id: the token that ends a text; None where there is no such token.
+        pad_id: fills the rows of a generated batch behind their ends.
+
+    Raises:
+        ValueError: if the values do not go together.
+    """
+
+    vocab_size: int
+    max_len: int | None = None
+    d_model: int = 768
+    num_heads: int = 12
+    num_layers: int = 12
+    d_ff: int = 3072
+    activation: str = "gelu_tanh"
+    positions: str = "learned"
+    norm: str = "layer"
+    bias: bool = True
+    tie: bool = True
+    dropout: float = 0.1
+    eps: float = 1e-5
+    eos_id: int | None = None
+    pad_id: int = 0
+
+    def __post_init__(self):
+        for name, smallest in (("vocab_size", 1), ("num_layers", 1), ("max_len", 1)):
+            value = getattr(self, name)
+            if value is not None and value < smallest:
+                raise ValueError(f"{name} must be at least {smallest}, got {value}")
+        if self.num_heads < 1 or self.d_model < 1 or self.d_model % self.num_heads:
+            raise ValueError(
+                f"d_model must be a positive multiple of num_heads, "
+                f"got d_model = {self.d_model}, num_heads = {self.num_heads}"
+            )
+        for name, known in (("positions", ("learned", "rotary")), ("norm", ("layer", "rms"))):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} must be one of {known}, got {getattr(self, name)!r}")
+        if self.max_len is None and self.positions == "learned":
+            raise ValueError("max_len must be given with learned positions, got None")
+        for name in ("eos_id", "pad_id"):
+            token = getattr(self, name)
+            if token is not None and not 0 <= token < self.vocab_size:
+                raise ValueError(
+                    f"{name} must be in 0 … vocab_size - 1 = {self.vocab_size - 1}, got {token}"
+                )
+
+    @property
+    def head_dim(self) -> int:
+        """Width of one attention head."""
+        return self.d_model // self.num_heads
+
+
+GPT2 = GPTConfig(50_257, max_len=1024, eos_id=50_256, pad_id=50_256)
+"""The smallest GPT-2 as it was published: 124,439,808 parameters."""
+
+
+class GPT(nn.Module):
+    """A decoder-only Transformer: p(next token | all tokens so far).
+
+        logits = model(tokens)  # those at position t are for the token at t + 1
+
+    Linear maps and embeddings start from N(0, 0.02²), biases at zero; the last matrix of every
+    sublayer, whose output is added to the residual stream, gets 0.02 / √(2 · num_layers), so that
+    the sum does not grow with the depth.
+
+    A batch may be padded behind the ends of its rows: what comes later changes nothing.
+
+    Args:
+        config: what it is made of.
+
+    Raises:
+        ValueError: if `config` has sizes that no layer can have.
+
+    Source: Radford et al. 2019, "Language Models are Unsupervised Multitask Learners", §2.3; for
+    the initialisation also Radford et al. 2018, §4.1.
+    """
+
+    def __init__(self, config: GPTConfig):
+        super().__init__()
+        self.config = config
+        self.pad_id, self.eos_id, self.max_len = config.pad_id, config.eos_id, config.max_len
+        d_model, bias = config.d_model, config.bias
+        self.embedding = nn.Embedding(config.vocab_size, d_model)
+        learned = config.positions == "learned"
+        self.positions = LearnedPositions(config.max_len, d_model) if learned else None
+        self.dropout = nn.Dropout(config.dropout)
+
+        norm = partial(nn.RMSNorm, eps=config.eps)
+        if config.norm == "layer":
+            norm = partial(nn.LayerNorm, eps=config.eps, bias=bias)
+        attention = partial(
+            MultiHeadAttention,
+            d_model,
+            config.num_heads,
+            dropout=config.dropout,
+            bias=bias,
+            causal=True,
+            rotary=None if learned else Rotary(config.head_dim),
+        )
+        think = partial(FeedForward, d_model, config.d_ff, activation=config.activation, bias=bias)
+        layers = [
+            EncoderLayer(attention(), think(), dropout=config.dropout, norm=norm)
+            for _ in range(config.num_layers)
+        ]
+        self.stack = Encoder(layers, final_norm=norm(d_model))
+        self.head = None if config.tie else nn.Linear(d_model, config.vocab_size, bias=False)
+        self._draw_weights()
+
+    def forward(self, tokens: Tensor, *, cache: KVCache | None = None) -> Tensor:
+        """Score every next token.
+
+        Args:
+            tokens: ids (batch, seq_len); with a cache those that it has not seen.
+            cache: keys and values of earlier tokens.
+
+        Returns:
+            Logits (batch, seq_len, vocab_size).
+
+        Raises:
+            ValueError: if `tokens` are not (batch, seq_len) integers or there are more than
+                `max_len`, those in the cache included.
+        """
+        return self.logits(self.features(tokens, cache=cache))
+
+    def features(self, tokens: Tensor, *, cache: KVCache | None = None) -> Tensor:
+        """Read tokens as `forward` does, but stop before the output layer.
+
+        Returns:
+            Features (batch, seq_len, d_model), which `logits` turns into scores.
+        """
+        offset = 0 if cache is None else cache.length
+        check_ids("tokens", tokens, self.max_len, offset)
+        x = self.embedding(tokens)  # (batch, seq_len, d_model)
+        if self.positions is not None:
+            x = self.positions(x, offset)
+        return self.stack(self.dropout(x), cache=cache)
+
+    def logits(self, features: Tensor) -> Tensor:
+        """Score every token of the vocabulary: (…, d_model) → (…, vocab_size)."""
+        return F.linear(features, (self.embedding if self.head is None else self.head).weight)
+
+    def start(self, prompt: Tensor) -> tuple[Tensor, KVCache]:
+        """Be ready to go on from a prompt (batch, length), read at the first step.
+
+        All rows are of one length, without padding (see `generation.Writer`).
+
+        Raises:
+            ValueError: if the prompt is empty or longer than `max_len`.
+        """
+        check_ids("prompt", prompt, self.max_len)
+        if prompt.size(1) < 1:
+            raise ValueError(f"prompt must have at least one token, got {tuple(prompt.shape)}")
+        return prompt, KVCache()
+
+    def step(self, tokens: Tensor, state: KVCache) -> Tensor:
+        """Read new tokens and score the next one (see `generation.Writer`)."""
+        return self.logits(self.features(tokens, cache=state)[:, -1])  # (batch, vocab_size)
+
+    def _draw_weights(self) -> None:
+        for name, weight in self.named_parameters():
+            if name.endswith("bias"):
+                nn.init.zeros_(weight)
+            elif weight.dim() == 2:
+                adds = name.endswith(("out_proj.weight", "linear2.weight"))
+                scale = (2 * self.config.num_layers) ** -0.5 if adds else 1.0
+                nn.init.normal_(weight, std=0.02 * scale)

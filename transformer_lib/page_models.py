@@ -1,0 +1,209 @@
+"""Models that run inside the page: a text writer and a reader of digits, in plain JavaScript.
+
+Their arithmetic is static/transformer.js, which can be read beside the Python package. The weights
+travel with the widget, in 8 bits each, so it needs no kernel and no network. They take a dict,
+tensors and strings, and know no model.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import anywidget
+import torch
+import traitlets
+from torch import Tensor
+
+from transformer_lib.quantize import pack
+
+_STATIC = Path(__file__).parent / "static"
+_ACTIVATIONS = ("relu", "relu2", "gelu", "gelu_tanh")
+
+
+def page_source(name: str | None = None) -> str:
+    """The JavaScript of a model in the page, as it is in the file.
+
+    Args:
+        name: of one function, as "attention", with the comment above it; by default the whole file.
+
+    Raises:
+        ValueError: if there is no function of that name.
+    """
+    source = (_STATIC / "transformer.js").read_text(encoding="utf-8")
+    if name is None:
+        return source
+    for block in source.split("\n\n"):
+        if f"function {name}(" in block:
+            return source[source.index(block) :].split("\n}\n")[0] + "\n}"
+    raise ValueError(f"name must be that of a function in transformer.js, got {name!r}")
+
+
+def _script(*names: str) -> str:
+    """One module out of several files: a widget may import nothing."""
+    return "\n".join((_STATIC / f"{name}.js").read_text(encoding="utf-8") for name in names)
+
+
+class _PageModel(anywidget.AnyWidget):
+    """What both have: a configuration, and weights in 8 bits."""
+
+    _css = _STATIC / "page_models.css"
+    data = traitlets.Bytes().tag(sync=True)  # see quantize.pack
+    contents = traitlets.List().tag(sync=True)  # [name, shape] of every tensor, in the data's order
+    config = traitlets.Dict().tag(sync=True)
+    caption = traitlets.Unicode().tag(sync=True)
+
+
+class TextWriter(_PageModel):
+    """A GPT that writes in the page, character by character, and shows where it looks.
+
+    The reader types a beginning, chooses temperature and seed, and sees for every character the
+    attention of each head and what might come next. The same seed writes the same text.
+
+    Args:
+        config: the model's: d_model, num_heads, num_layers, activation, positions ("learned" or
+            "rotary"), norm ("layer" or "rms"), eps, and max_len, how many characters back it
+            looks at most. Pre-norm, causal. Further entries are left out.
+        weights: its state dict, with the names of `models.gpt`.
+        characters: the vocabulary; token i is `characters[i]`.
+        prompt: what it begins with at first.
+        caption: one sentence that says what to try.
+        options: temperature (0.8), seed (1), length (400, characters that it writes), layer (0)
+            and head (0, the mean of all; then from 1).
+
+    Raises:
+        ValueError: for a configuration that the page cannot compute, a vocabulary that does not
+            fit the weights, a prompt with a character outside it, or an unknown option.
+    """
+
+    _esm = _script("transformer", "controls", "text_writer")
+    characters = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    prompt = traitlets.Unicode().tag(sync=True)
+    temperature = traitlets.Float(0.8).tag(sync=True)
+    seed = traitlets.Int(1).tag(sync=True)
+    length = traitlets.Int(400).tag(sync=True)
+    layer = traitlets.Int(0).tag(sync=True)
+    head = traitlets.Int(0).tag(sync=True)
+
+    def __init__(self, config, weights, characters, *, prompt, caption="", **options):
+        config = _checked(config, positions=("learned", "rotary"), norm=("layer", "rms"))
+        characters = list(characters)
+        vocab_size = len(_tensor(weights, "embedding.weight"))
+        if len(characters) != vocab_size:
+            raise ValueError(
+                f"characters must be vocab_size = {vocab_size}, as the weights are, "
+                f"got {len(characters)}"
+            )
+        if unknown := sorted(set(prompt) - set(characters)):
+            raise ValueError(f"prompt must be of the vocabulary's characters, got {unknown}")
+        if not prompt:
+            raise ValueError("prompt must have at least one character, got none")
+        _check_range("layer", options.get("layer", 0), config["num_layers"] - 1)
+        _check_range("head", options.get("head", 0), config["num_heads"])
+        known = {"temperature", "seed", "length", "layer", "head"}
+        if options.keys() - known:
+            raise ValueError(
+                f"options must be of {sorted(known)}, got {sorted(options.keys() - known)}"
+            )
+        data, contents = pack(weights)
+        super().__init__(
+            data=data,
+            contents=contents,
+            config=config,
+            characters=characters,
+            prompt=prompt,
+            caption=caption,
+            **options,
+        )
+
+
+class DigitReader(_PageModel):
+    """A ViT that reads in the page what is drawn there, and shows where it looks.
+
+    A drawing is scaled and centred as the training digits were. The samples are digits that need
+    no drawing, for readers without a pointer too.
+
+    Args:
+        config: the model's: image_size, patch_size, d_model, num_heads, num_layers, activation,
+            pooling ("class" or "mean"), positions ("learned" or "none") and eps. Pre-norm, grey
+            pictures. Further entries are left out.
+        weights: its state dict, with the names of `models.vit`.
+        samples: grey pictures (n, 1, image_size, image_size), from 0 to 1.
+        labels: their n classes.
+        caption: one sentence that says what to try.
+        layer: whose attention is shown at first, from 0; None for all layers, by rollout.
+
+    Raises:
+        ValueError: for a configuration that the page cannot compute, or samples that do not fit.
+    """
+
+    _esm = _script("transformer", "controls", "digit_reader")
+    samples = traitlets.Bytes().tag(sync=True)
+    labels = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    classes = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    layer = traitlets.Int(None, allow_none=True).tag(sync=True)
+
+    def __init__(
+        self,
+        config: Mapping,
+        weights: Mapping[str, Tensor],
+        samples: Tensor,
+        labels: Sequence,
+        *,
+        caption: str = "",
+        layer: int | None = None,
+    ):
+        config = _checked(
+            config,
+            "image_size",
+            "patch_size",
+            pooling=("class", "mean"),
+            positions=("learned", "none"),
+        )
+        size = config["image_size"]
+        if samples.shape[1:] != (1, size, size):
+            raise ValueError(
+                f"samples must be (n, 1, image_size = {size}, {size}), got {tuple(samples.shape)}"
+            )
+        if len(samples) and not (samples.min() >= 0 and samples.max() <= 1):
+            raise ValueError(
+                f"samples must be from 0 to 1, got {samples.min():.3g} to {samples.max():.3g}"
+            )
+        labels = [str(int(label)) for label in labels]
+        if len(labels) != len(samples):
+            raise ValueError(f"labels must be one for each of {len(samples)}, got {len(labels)}")
+        if layer is not None:
+            _check_range("layer", layer, config["num_layers"] - 1)
+        data, contents = pack(weights)
+        super().__init__(
+            data=data,
+            contents=contents,
+            config=config | {"norm": "layer"},
+            samples=(samples * 255).round().to(torch.uint8).numpy().tobytes(),
+            labels=labels,
+            classes=[str(i) for i in range(len(_tensor(weights, "head.weight")))],
+            caption=caption,
+            layer=layer,
+        )
+
+
+def _checked(config: Mapping, *names: str, **choices: tuple[str, ...]) -> dict:
+    """Those entries of a configuration that the page needs, in the order of their names."""
+    numbers = ("d_model", "num_heads", "num_layers", "eps", *names)
+    choices |= {"activation": _ACTIVATIONS}
+    if missing := sorted({*numbers, *choices} - config.keys()):
+        raise ValueError(f"config must name {', '.join(missing)}, got {sorted(config)}")
+    for name, known in choices.items():
+        if config[name] not in known:
+            raise ValueError(f"config must have {name} one of {known}, got {config[name]!r}")
+    needed = {*numbers, *choices, "max_len"} & config.keys()
+    return {name: config[name] for name in sorted(needed)}
+
+
+def _tensor(weights: Mapping[str, Tensor], name: str) -> Tensor:
+    if name not in weights:
+        raise ValueError(f"weights must hold {name}, got {', '.join(weights) or 'none'}")
+    return weights[name]
+
+
+def _check_range(name: str, value: int, highest: int) -> None:
+    if not 0 <= value <= highest:
+        raise ValueError(f"{name} must be 0 to {highest}, got {value}")
