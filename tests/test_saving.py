@@ -2,6 +2,7 @@
 
 import os
 import pickle
+from pathlib import Path
 
 import pytest
 import torch
@@ -160,10 +161,40 @@ def test_death_while_writing_leaves_the_checkpoints_as_they_were(folder, monkeyp
         patch.setattr(f"transformer_lib.saving.{place}", die)
         with pytest.raises(Death):
             save_checkpoint(folder, 4, Tied(seed=4), {"step": 4})
+    assert {*names(folder)} - {"partial"} == {"step-00000002", "step-00000003"}
     assert latest_checkpoint(folder).state == {"step": 3}
     save_checkpoint(folder, 4, Tied(seed=4), {"step": 4})
     assert latest_checkpoint(folder).state == {"step": 4}
     assert names(folder) == ["step-00000003", "step-00000004"]
+
+
+def test_death_while_writing_leaves_the_old_weights(tmp_path, monkeypatch):
+    def half_written(_weights, file, _metadata):
+        Path(file).write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    save_weights(Tied(), tmp_path / "w.safetensors")
+    monkeypatch.setattr(saving, "save_file", half_written)
+    with pytest.raises(KeyboardInterrupt):
+        save_weights(Tied(seed=1), tmp_path / "w.safetensors")
+    model = Tied(seed=2)
+    load_weights(model, tmp_path / "w.safetensors")
+    assert same(model, Tied())
+
+
+def test_everything_is_on_the_disk_before_it_gets_its_name(tmp_path, monkeypatch):
+    on_disk, rename = set(), os.rename
+
+    def give_name(old, new):
+        assert {Path(old), *Path(old).rglob("*")} <= on_disk
+        rename(old, new)
+        on_disk.add(Path(new))
+
+    for function in ("rename", "replace"):
+        monkeypatch.setattr(f"transformer_lib.saving.os.{function}", give_name)
+    monkeypatch.setattr(saving, "_sync", on_disk.add)
+    save_checkpoint(tmp_path / "runs", 1, Tied(), {"step": 1})
+    assert {tmp_path / "runs", tmp_path / "runs" / "step-00000001"} <= on_disk
 
 
 def test_death_while_removing_old_ones_leaves_the_new(folder, monkeypatch):

@@ -241,14 +241,18 @@ def recipe(folder, steps=12, stop=None, **options):
     return run(model=model, optimizer=optimizer, steps=stop or steps, checkpoint=folder, **options)
 
 
-def test_run_in_two_parts_is_the_run_in_one_bit_by_bit(tmp_path):
-    model, history = recipe(tmp_path / "whole", evaluate=lambda model: torch.rand(()).item())
-    recipe(tmp_path / "parts", stop=7, evaluate=lambda model: torch.rand(()).item())
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_run_in_two_parts_is_the_run_in_one_bit_by_bit(tmp_path, accumulate):
+    options = {"accumulate": accumulate, "evaluate": lambda model: torch.rand(()).item()}
+    model, history = recipe(tmp_path / "whole", **options)
+    recipe(tmp_path / "parts", stop=7, **options)
     torch.rand(123)  # what happens in between does not matter
-    again, history_again = recipe(tmp_path / "parts", evaluate=lambda model: torch.rand(()).item())
+    again, history_again = recipe(tmp_path / "parts", **options)
     assert same(model, again)
     assert history.loss == history_again.loss
     assert len(history_again) == 12
+    assert history_again.scores.pop(7) is not None  # where the first part ended
+    assert history.scores == history_again.scores
 
 
 def test_iterables_without_index_go_on_where_they_were(tmp_path):

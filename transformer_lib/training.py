@@ -102,7 +102,9 @@ def train(
     Args:
         model: changed in place; its mode, training or evaluation, is the same afterwards.
         loss: `loss(model, batch)`, a scalar, the mean over the batch. It calls the model that it
-            is given (under `torchrun` a wrapped one).
+            is given (under `torchrun` a wrapped one). An object that carries something from
+            batch to batch, such as `segments.SegmentLoss`, has `state_dict()` and
+            `load_state_dict(state)`: checkpoints keep its state, one for each process.
         batches: the same ones at every call. Best is an object whose `batches[n]` is the n-th
             batch; any other iterable does too, but a resumed run must read it again from its
             start. If they end, they are repeated.
@@ -123,8 +125,9 @@ def train(
 
     Raises:
         ValueError: if `steps`, `accumulate`, `every` or `clip` is not positive, `batches` is empty,
-            or the checkpoint belongs to another model, other optimizers, another number of
-            processes or a run longer than `steps`, or all checkpoints are damaged.
+            or the checkpoint belongs to another model, other optimizers, a loss with state where
+            this one has none (or the reverse), another number of processes or a run longer than
+            `steps`, or all checkpoints are damaged.
         FloatingPointError: if loss or gradient is not finite; the message names the step, and the
             last checkpoint stays as it is.
     """
@@ -145,6 +148,7 @@ def train(
     # Batch n of process r is batch n * world + r of all.
     stream = _read(batches, len(history) * accumulate * world + rank, world)
     if found is not None:
+        _resume_loss(found, loss, rank)
         _set_random_state(found.state["random"][rank])
     was_training = model.training
     model.train()
@@ -178,7 +182,7 @@ def train(
                 if evaluate is not None:
                     history.scores[step] = _evaluate(evaluate, model)
                 if checkpoint is not None:
-                    _save(checkpoint, model, optimizers, history)
+                    _save(checkpoint, model, optimizers, history, loss)
             bar.set_postfix(loss=f"{history.loss[-1]:.3f}", refresh=False)
             bar.update()
     model.train(was_training)
@@ -275,17 +279,22 @@ def _check_plain(result: Any) -> None:
         )
 
 
-def _save(folder, model: nn.Module, optimizers: list[Optimizer], history: History) -> None:
+def _save(
+    folder, model: nn.Module, optimizers: list[Optimizer], history: History, loss: Callable
+) -> None:
     """Write a checkpoint; of several processes the first one does, and the others wait for it."""
-    random = [_random_state()]
+    own = _random_state(), loss.state_dict() if hasattr(loss, "state_dict") else None
+    gathered = [own]
     if dist.is_initialized():
-        random = [None] * dist.get_world_size()
-        dist.all_gather_object(random, _random_state())
+        gathered = [own] * dist.get_world_size()
+        dist.all_gather_object(gathered, own)
+    random, losses = map(list, zip(*gathered, strict=True))
     if not dist.is_initialized() or dist.get_rank() == 0:
         state = {
             "history": asdict(history),
             "optimizers": [o.state_dict() for o in optimizers],
             "random": random,
+            "losses": losses,
         }
         save_checkpoint(folder, len(history), model, state)
     if dist.is_initialized():
@@ -315,6 +324,16 @@ def _resume(
     for optimizer, state in zip(optimizers, found.state["optimizers"], strict=True):
         optimizer.load_state_dict(state)
     return history
+
+
+def _resume_loss(found: Checkpoint, loss: Callable, rank: int) -> None:
+    """Give a loss that carries something from batch to batch what it had at a checkpoint."""
+    state = found.state.get("losses", {rank: None})[rank]
+    if (state is not None) != hasattr(loss, "load_state_dict"):
+        had = "a loss without state" if state is None else "a loss with state"
+        raise ValueError(f"loss must be of the kind that {found.folder} was saved with, {had}")
+    if state is not None:
+        loss.load_state_dict(state)
 
 
 def _random_state() -> dict[str, Any]:

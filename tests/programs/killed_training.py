@@ -48,7 +48,7 @@ def run(folder, kept):
     torch.save((model.state_dict(), history.loss, history.scores), kept)
 
 
-def life(seconds, folder, kept):
+def life(seconds, run, folder, kept):
     """Let a child train for a while, then kill it; True where it came to the end before."""
     child = os.fork()
     if child == 0:
@@ -71,7 +71,7 @@ def life(seconds, folder, kept):
     return False
 
 
-def main(folder):
+def main(folder, run=run):
     """Write what a run of one life ends with, and runs of many lives, 24 kills in all or more."""
     torch.set_num_threads(1)
     start = time.perf_counter()
@@ -80,7 +80,7 @@ def main(folder):
     chance, kills, runs = random.Random(), 0, 0
     while kills < 24:
         place = folder / f"checkpoints-{runs}", folder / f"many-{runs}.pt"
-        while not life(chance.uniform(0, duration / 20), *place):
+        while not life(chance.uniform(0, duration / 20), run, *place):
             kills += 1
         runs += 1
     print(kills)

@@ -1,0 +1,384 @@
+"""Part V: relative attention, Transformer-XL, streams, and training with a memory."""
+
+from collections.abc import Callable
+
+from faults.fault import Fault
+
+
+def _faults_of(file: str, test_file: str) -> Callable[[str, str, str, str], Fault]:
+    """A short way to write the faults of one file, caught by the tests of another."""
+    return lambda name, old, new, test: Fault(name, file, old, new, f"{test_file}::test_{test}")
+
+
+_attention = _faults_of("relative_attention.py", "test_relative_attention.py")
+_model = _faults_of("models/transformer_xl.py", "test_transformer_xl.py")
+_streams = _faults_of("data/streams.py", "test_data_streams.py")
+_segments = _faults_of("segments.py", "test_segments.py")
+_training = _faults_of("training.py", "test_segments.py")
+
+TERMS = "it_is_the_four_terms_over_all_pairs"
+FORMS = "both_forms_agree_in_gradients"
+ROWS = "rows_run_from_far_to_near"
+SHIFT = "shift_moves_each_distance_to_its_key_without_a_copy"
+KEPT = "kept_positions_follow_the_weights"
+LONG_PASS = "segments_with_full_memory_are_one_long_pass"
+INPUTS = "memory_is_what_each_attention_has_read_at_the_last_positions"
+ONCE = "every_token_but_the_first_is_a_target_once"
+TWO_PARTS = "run_in_two_parts_is_the_run_in_one_bit_by_bit"
+
+FAULTS = [
+    # --- relative attention: the four terms
+    _attention(
+        "u and v exchanged",
+        "q = self._split(q + self.content_bias)",
+        "q = self._split(q + self.position_bias)",
+        TERMS,
+    ),
+    _attention(
+        "no u: contents are not liked for themselves",
+        "q = self._split(q + self.content_bias)",
+        "q = self._split(q)",
+        TERMS,
+    ),
+    _attention(
+        "no v: distances are not liked for themselves",
+        "self._position_scores(q + self.position_bias, k_len",
+        "self._position_scores(q, k_len",
+        TERMS,
+    ),
+    _attention(
+        "position scores not divided by the root of head_dim",
+        "self.r_proj(rows) / math.sqrt(self.head_dim)",
+        "self.r_proj(rows)",
+        TERMS,
+    ),
+    _attention(
+        "positions not projected: no W_kR",
+        "rows = self.r_proj(rows) /",
+        "rows = rows /",
+        TERMS,
+    ),
+    _attention(
+        "positions without gradient",
+        "rows = self.r_proj(rows) /",
+        "rows = self.r_proj(rows).detach() /",
+        FORMS,
+    ),
+    _attention(
+        "garbage above the diagonal: not causal",
+        "seen = causal_mask(q_len, k_len, device=x.device)",
+        "seen = torch.ones(q_len, k_len, dtype=torch.bool, device=x.device)",
+        "the_future_changes_nothing",
+    ),
+    _attention(
+        "causal triangle aligned top-left under a memory",
+        "seen = causal_mask(q_len, k_len, device=x.device)",
+        "seen = torch.ones(q_len, k_len, dtype=torch.bool, device=x.device).tril()",
+        TERMS,
+    ),
+    _attention(
+        "mask given by the caller ignored",
+        "seen = seen & mask",
+        "seen = seen & seen",
+        "a_mask_composes_and_a_query_that_sees_nothing_gets_zeros",
+    ),
+    _attention(
+        "memory behind the segment",
+        "k = torch.cat([self._split(self.k_proj(memory)), k], dim=2)",
+        "k = torch.cat([k, self._split(self.k_proj(memory))], dim=2)",
+        TERMS,
+    ),
+    _attention(
+        "memory makes keys, but its values are exchanged",
+        "v = torch.cat([self._split(self.v_proj(memory)), v], dim=2)",
+        "v = torch.cat([self._split(self.v_proj(memory)).flip(2), v], dim=2)",
+        TERMS,
+    ),
+    _attention(
+        "same_length one position too long",
+        "sliding_window_mask(q_len, k_len, window=window,",
+        "sliding_window_mask(q_len, k_len, window=window + 1,",
+        "same_length_is_exactly_the_last_positions",
+    ),
+    _attention(
+        "dropout on weights in evaluation",
+        "dropout = self.dropout if self.training else 0.0",
+        "dropout = self.dropout",
+        "dropout_falls_on_weights_in_training_only",
+    ),
+    _attention(
+        "no dropout on R",
+        "self.position_dropout(self.positions(x, length, clamp_len))",
+        "self.positions(x, length, clamp_len)",
+        "dropout_falls_on_positions_in_training_only",
+    ),
+    # --- positions and the shift
+    _attention(
+        "rows from near to far",
+        "torch.arange(length - 1, -1, -1,",
+        "torch.arange(0, length, 1,",
+        ROWS,
+    ),
+    _attention(
+        "sines and cosines mixed one by one",
+        "torch.cat([sin, cos], dim=-1)",
+        "torch.stack([sin, cos], dim=-1).flatten(1)",
+        ROWS,
+    ),
+    _attention(
+        "cosines first", "torch.cat([sin, cos], dim=-1)", "torch.cat([cos, sin], dim=-1)", ROWS
+    ),
+    _attention(
+        "clamp_len one too short",
+        "rows[distances.clamp(max=clamp_len)]",
+        "rows[distances.clamp(max=max(0, clamp_len - 1))]",
+        ROWS,
+    ),
+    _attention(
+        "shift by one too few",
+        "scores.flatten(-2)[..., q_len:].unflatten",
+        "scores.flatten(-2)[..., q_len - 1 : -1].unflatten",
+        SHIFT,
+    ),
+    _attention(
+        "no shift: every query takes the distances of the last",
+        "return scores.flatten(-2)[..., q_len:].unflatten(-1, (q_len, k_len))",
+        "return scores[..., 1:]",
+        SHIFT,
+    ),
+    _attention(
+        "shift that copies",
+        "return scores.flatten(-2)[..., q_len:]",
+        "return scores.flatten(-2)[..., q_len:].clone()",
+        SHIFT,
+    ),
+    # --- positions kept for evaluation, and the cache
+    _attention("kept positions survive changes in place", "weight._version", "0", KEPT),
+    _attention(
+        "kept positions survive fused optimizers",
+        "            self._kept = None  # a step may follow, and fused optimizers leave no trace of"
+        " theirs\n",
+        "",
+        KEPT,
+    ),
+    _attention(
+        "kept positions survive another clamp_len",
+        "state = clamp_len, weight.data_ptr()",
+        "state = weight.data_ptr()",
+        "kept_positions_follow_type_and_clamp",
+    ),
+    _attention(
+        "kept positions cut at the wrong end",
+        "return kept[..., kept.size(-1) - length :]",
+        "return kept[..., :length]",
+        "kept_positions_serve_every_length",
+    ),
+    _attention(
+        "positions made anew at every call",
+        "self._kept = state, self._project(x, room, clamp_len)",
+        "self._kept = None, self._project(x, room, clamp_len)",
+        "kept_positions_serve_every_length",
+    ),
+    _attention(
+        "cache remembers one position too many",
+        "start = max(0, length - self.mem_len - k.size(2))",
+        "start = max(0, length - self.mem_len - k.size(2) - 1)",
+        "cache_is_memory",
+    ),
+    _attention(
+        "cache that never forgets",
+        "if length > 2 * self.mem_len:",
+        "if False:",
+        "cache_forgets",
+    ),
+    # --- the model
+    _model(
+        "memory with gradient",
+        "[part.detach() for part in parts]",
+        "[part for part in parts]",
+        "memory_carries_no_gradient",
+    ),
+    _model(
+        "memory of outputs instead of inputs",
+        "            reads.append(read)\n",
+        "            reads.append(x)\n",
+        INPUTS,
+    ),
+    _model(
+        "every layer reads the memory of the first",
+        "None if memory is None else memory[n]",
+        "None if memory is None else memory[0]",
+        LONG_PASS,
+    ),
+    _model(
+        "memory is the last segment only",
+        "parts = [x] if old is None else",
+        "parts = [x] if True else",
+        LONG_PASS,
+    ),
+    _model(
+        "memory keeps the oldest positions",
+        "[old[:, max(0, old.size(1) - room) :], x]",
+        "[old[:, :room], x]",
+        INPUTS,
+    ),
+    _model(
+        "query and memory length exchanged in the update",
+        "room = mem_len - x.size(1)",
+        "room = x.size(1) - mem_len if x.size(1) > mem_len else x.size(1)",
+        INPUTS,
+    ),
+    _model(
+        "pre-norm: what is remembered is not normed",
+        "        x = self._add(x, self.norm1, attend)\n",
+        "        before = x\n        x, read[:] = self._add(x, self.norm1, attend), [before]\n",
+        LONG_PASS,
+    ),
+    _model(
+        "pre-norm without a final norm",
+        "nn.LayerNorm(d_model) if config.norm_first else nn.Identity()",
+        "nn.Identity()",
+        "it_is_its_layers_one_after_another",
+    ),
+    _model(
+        "embeddings not multiplied by the root of d_model",
+        " * math.sqrt(self.config.d_model)",
+        "",
+        "it_is_its_layers_one_after_another",
+    ),
+    _model(
+        "u and v of each layer though they are shared",
+        "content_bias=u,",
+        "content_bias=None,",
+        "parameters_are_as_many_as_published",
+    ),
+    _model(
+        "same_length ignored",
+        '"window": mem_len if same_length else None',
+        '"window": None',
+        "same_length_sees_exactly_the_last_positions",
+    ),
+    _model(
+        "read forgets the length of its cache",
+        "        if mem_len is None and cache is not None:\n            mem_len = cache.mem_len\n",
+        "",
+        "read_keeps_the_length_of_its_cache",
+    ),
+    _model(
+        "a long prompt is read as one segment without memory",
+        "logits = self.read(segment, state)[0][:, -1]",
+        "logits = self.read(segment)[0][:, -1]",
+        "generation_with_memory_is_the_full_pass",
+    ),
+    _model(
+        "adaptive embedding: rare words shifted",
+        "table(ids[inside] - self.edges[n])",
+        "table((ids[inside] - self.edges[n]).flip(0))",
+        "adaptive_embedding_looks_up_each_group",
+    ),
+    _model(
+        "adaptive softmax: a target that does not count is scored",
+        "counts = targets != IGNORED",
+        "counts, targets = targets == targets, targets.clamp(min=0)",
+        "targets_give_the_loss_of_each",
+    ),
+    _model(
+        "memory of another batch is let through",
+        "if x.shape != wanted:",
+        "if False:",
+        "bad_input_is_refused_in_words",
+    ),
+    # --- streams
+    _streams(
+        "what does not divide evenly is lost",
+        "self.stream_len = -(-pairs // streams)",
+        "self.stream_len = pairs // streams",
+        ONCE,
+    ),
+    _streams(
+        "the last short segment is lost",
+        "return self.groups * -(-self.stream_len // self.seg_len)",
+        "return self.groups * (self.stream_len // self.seg_len)",
+        ONCE,
+    ),
+    _streams("a target counts twice", "self.targets[:-1, -1][twice] = IGNORED\n", "pass\n", ONCE),
+    _streams(
+        "targets are the inputs",
+        "ids[places], ids[places + 1]",
+        "ids[places], ids[places]",
+        ONCE,
+    ),
+    _streams(
+        "segments jump: rows do not go on",
+        "slice(n * self.seg_len, (n + 1) * self.seg_len)",
+        "slice((n * 7 % 3) * self.seg_len, (n * 7 % 3 + 1) * self.seg_len)",
+        "each_row_goes_on_where_it_ended",
+    ),
+    _streams(
+        "streams never begin anew",
+        "n == 0, group)",
+        "False, group)",
+        "each_row_goes_on_where_it_ended",
+    ),
+    # --- training and measuring with a memory
+    _segments(
+        "memory goes on over the end of the text",
+        "None if batch.first else memories",
+        "memories",
+        "memory_begins_with_the_streams",
+    ),
+    _segments(
+        "memory never used",
+        "memory = None if batch.first else memories.get(batch.group)",
+        "memory = None",
+        "loss_is_that_of_the_stream_read_in_one_go",
+    ),
+    _segments(
+        "one memory for all groups",
+        "memories.get(batch.group)",
+        "next(iter(memories.values()), None)",
+        "each_group_has_its_memory",
+    ),
+    _segments(
+        "evaluation overwrites the memory of training",
+        "memories = self._memories[model.training]",
+        "memories = self._memories[True]",
+        "other_streams_in_evaluation_do_not_touch_those_of_training",
+    ),
+    _segments(
+        "what does not count is averaged in",
+        "(batch.targets[:, start:] != IGNORED).sum()",
+        "torch.tensor(batch.targets[:, start:].numel())",
+        "targets_that_do_not_count_leave_the_mean_alone",
+    ),
+    _segments(
+        "half loss counts the first half",
+        "losses[:, start:].sum() / counted",
+        "losses[:, : losses.size(1) - start].sum() / counted",
+        "half_loss_counts_the_second_half",
+    ),
+    _segments(
+        "bits are nats",
+        "losses.double() / math.log(2)",
+        "losses.double()",
+        "bits_are_those_of_one_long_pass",
+    ),
+    _segments(
+        "measured without memory",
+        "losses, memory = read(segment.inputs, memory,",
+        "losses, _ = read(segment.inputs, memory,",
+        "bits_are_those_of_one_long_pass",
+    ),
+    _training(
+        "memory not saved",
+        'loss.state_dict() if hasattr(loss, "state_dict") else None',
+        "None",
+        TWO_PARTS,
+    ),
+    _training(
+        "memory not restored",
+        "        loss.load_state_dict(state)\n",
+        "        pass\n",
+        TWO_PARTS,
+    ),
+]

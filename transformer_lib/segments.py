@@ -1,0 +1,94 @@
+"""To train and to measure a model that reads a text segment by segment.
+
+The model is called as `model(ids, memory, targets=…)` and returns -log p of each target and the
+new memory; `SegmentLoss` carries the memory from one step of `training.train` to the next, and
+through its checkpoints. Segments come from `data.streams`.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from transformer_lib.data.streams import IGNORED, Segment, Streams
+
+
+class SegmentLoss:
+    """Mean -log p of a segment's targets in nats, the memory of the last segment at hand.
+
+        train(model, SegmentLoss(), Streams(ids, batch_size=8, seg_len=128), …)
+
+    Each group of streams has its memory; it is empty where the streams begin. What is read in
+    evaluation mode has memories of its own: to score other streams with the same object changes
+    nothing for training. `train` saves `state_dict()` in its checkpoints, so that a run which was
+    killed goes on with the memory that it had.
+
+    Args:
+        last_half: only the second half of each segment counts, so that every target has at least
+            half a segment behind it ("half loss" in Table 6 of the paper).
+
+    Source: Dai et al. 2019, §3.2; §4.2 for `last_half`.
+    """
+
+    def __init__(self, *, last_half: bool = False):
+        self.last_half = last_half
+        self._memories: dict[bool, dict[int, tuple[Tensor, ...]]] = {True: {}, False: {}}
+
+    def __call__(self, model: nn.Module, batch: Segment) -> Tensor:
+        """Read the segment, and remember it."""
+        memories = self._memories[model.training]
+        memory = None if batch.first else memories.get(batch.group)
+        if memory is not None:  # one from a checkpoint lies on the CPU
+            memory = tuple(x.to(batch.inputs.device) for x in memory)
+        losses, memories[batch.group] = model(batch.inputs, memory, targets=batch.targets)
+        start = batch.targets.size(1) // 2 if self.last_half else 0
+        counted = (batch.targets[:, start:] != IGNORED).sum()
+        return losses[:, start:].sum() / counted.clamp(min=1)
+
+    def state_dict(self) -> dict[int, list[Tensor]]:
+        """The memories of training, by group."""
+        return {group: list(memory) for group, memory in self._memories[True].items()}
+
+    def load_state_dict(self, state: dict[int, list[Tensor]]) -> None:
+        """Go on with the memories of `state_dict`."""
+        self._memories[True] = {group: tuple(memory) for group, memory in state.items()}
+
+
+@torch.inference_mode()
+def bits_with_memory(
+    read: Callable[..., tuple[Tensor, Any]],
+    ids: Tensor,
+    *,
+    seg_len: int,
+    batch_size: int = 1,
+    **options,
+) -> Tensor:
+    """How many bits each token of a text costs, read segment by segment with a memory.
+
+    The mean is bits per character, where tokens are characters.
+
+    Args:
+        read: a model in evaluation mode, or what is called like one: `model.read` is faster.
+        ids: the text, (length,), at least two tokens.
+        seg_len: number of tokens that are read at a time.
+        batch_size: the text is cut into as many streams, read side by side, each of which begins
+            with nothing behind it. More is faster; 1 is exact.
+        options: further arguments of `read`, such as `mem_len`, `same_length` and `clamp_len`.
+
+    Returns:
+        -log2 p in float64, (length - 1,), in the order of the text: all but the first token.
+
+    Raises:
+        ValueError: as `Streams`, and if `read` is a model in training mode.
+    """
+    if getattr(getattr(read, "__self__", read), "training", False):
+        raise ValueError("read must be in evaluation mode: call model.eval() first")
+    streams = Streams(ids, batch_size=batch_size, seg_len=seg_len)
+    memory, bits = None, []
+    for n in range(streams.segments_per_epoch):
+        segment = streams[n]
+        losses, memory = read(segment.inputs, memory, targets=segment.targets, **options)
+        bits.append(losses.double() / math.log(2))
+    return torch.cat(bits, dim=1)[streams.targets != IGNORED]
