@@ -23,10 +23,10 @@ test-package: export MPLBACKEND ?= agg
 
 .DEFAULT_GOAL := help
 .PHONY: help install book test test-package test-notebooks test-book run lab bench faults check fix \
-	links pins clean train-pronunciations
+	links pins clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-21s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+%?:.*## / { sub("%", "NAME", $$1); printf "  make %-21s %s\n", $$1, $$2 }' Makefile
 
 # --- the environment -------------------------------------------------------------------------
 
@@ -94,8 +94,8 @@ test-book: $(BUILT) ## the rendered pages in headless Chromium
 bench: $(INSTALLED) ## measure speed and memory against other implementations (TABLE=attention_speed: one table)
 	@"$(BIN)/python" tests/benchmarks/run.py $(TABLE)
 
-train-pronunciations: $(INSTALLED) ## train the speller for longer (STEPS=10000); goes on where it was stopped
-	@"$(BIN)/python" -m transformer_lib.recipes.pronunciations $(STEPS:%=--steps %)
+train-%: $(INSTALLED) ## train what ships with the package (train-pronunciations STEPS=11000); goes on where it was stopped
+	@"$(BIN)/python" -m transformer_lib.recipes.$* $(STEPS:%=--steps %)
 
 faults: $(INSTALLED) ## break the library on purpose, one fault at a time, and see each caught
 	@"$(BIN)/python" tests/planted_faults.py

@@ -22,15 +22,26 @@ DERIVED = {
     4: ["feed_forward", "layers"],
     5: ["encoder"],
     6: ["decoder"],
-    7: ["models.transformer", "training", "optimizers", "saving", "metrics"],
+    7: [
+        "models.transformer",
+        "training",
+        "optimizers",
+        "saving",
+        "metrics",
+        "recipes.pronunciations",
+    ],
     8: ["generation", "cache"],
     9: ["models.recurrent"],
+    10: ["models.gpt", "ngrams", "recipes.verses_gpt", "quantize"],
+    14: ["models.vit", "rollout", "recipes.digits_vit"],
+    21: ["relative_attention"],
+    22: ["models.transformer_xl", "segments"],
 }
-ALWAYS = ["data", "plots", "widgets"]
+ALWAYS = ["data", "plots", "widgets", "page_models"]
 
 # From the bottom up: a module imports only from floors below its own.
 FLOORS = [
-    ["masks", "positions", "cache", "feed_forward"],
+    ["masks", "positions", "cache", "feed_forward", "ngrams", "rollout"],
     ["attention"],
     ["layers", "relative_attention"],
     ["encoder"],
@@ -41,7 +52,18 @@ FLOORS = [
     ["recipes"],
 ]
 # Beside the floors: they import no floor, and of the floors only the recipes import them.
-BESIDE = ["training", "optimizers", "saving", "metrics", "data", "plots", "widgets"]
+BESIDE = [
+    "training",
+    "optimizers",
+    "saving",
+    "metrics",
+    "data",
+    "plots",
+    "widgets",
+    "segments",
+    "quantize",
+    "page_models",
+]
 
 
 def imports(tree: ast.AST, package: str = "") -> Iterator[str]:
