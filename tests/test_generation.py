@@ -302,7 +302,7 @@ def log_p(model, start, sequence):
 
 @pytest.mark.parametrize("length_penalty", [0.0, 0.6, 2.0])
 def test_enough_beams_search_everything(length_penalty):
-    model, starts = Oracle(), [[3], [5], [7]]
+    model, starts, lengths = Oracle(end=-1.0), [[4], [6], [18]], set()
     out, scores = beam_search(
         model,
         torch.tensor(starts),
@@ -317,8 +317,10 @@ def test_enough_beams_search_everything(length_penalty):
             for y in all_sequences(4, 4)
         }
         best = max(by_hand, key=by_hand.get)
+        lengths.add(len(best))
         assert cut(row) == list(best)
         assert float(score) == pytest.approx(by_hand[best], abs=1e-5)
+    assert len(lengths) > 1  # of the best ones: else a penalty on length would not show
 
 
 @pytest.mark.parametrize("end", [-1.0, 1.0])

@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import pytest
 import torch
+from oracles import EXACT
+from torch.testing import assert_close
 
 from transformer_lib.data.text import load_king_james
 from transformer_lib.generation import generate
@@ -40,6 +42,28 @@ def test_main_trains_measures_and_writes_weights_and_card(text, tmp_path, monkey
 def test_the_model_fits_into_a_megabyte_of_eight_bit_numbers(text):
     model = recipe.make_model(text)
     assert 900_000 < sum(p.numel() for p in model.parameters()) < 1_000_000
+
+
+def test_loss_is_that_of_every_next_character():
+    inputs, targets = torch.tensor([[2, 0, 1], [1, 1, 0]]), torch.tensor([[0, 1, 3], [1, 0, 2]])
+    logits, read = torch.randn(2, 3, 4).double(), []
+
+    def model(tokens):
+        read.append(tokens)
+        return logits
+
+    loss = recipe.window_loss(model, (inputs, targets))
+    right = logits.log_softmax(dim=-1).gather(-1, targets[..., None])
+    assert_close(loss, -right.mean(), **EXACT)  # character 0 is one of them, not padding
+    assert read[0] is inputs
+
+
+def test_only_the_training_part_is_trained_on(text, monkeypatch):
+    seen = []
+    monkeypatch.setattr(recipe, "train", lambda _model, _loss, batches, **_: seen.append(batches))
+    small = replace(text, train=text.train[:2000], dev=text.dev[:900], test=text.test[:700])
+    recipe.train_model(recipe.make_model(small), small, steps=10, decay=5)
+    assert text.characters.decode(seen[0].ids) == small.train
 
 
 needs_weights = pytest.mark.skipif(not recipe.WEIGHTS.exists(), reason="not trained yet")

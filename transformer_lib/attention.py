@@ -185,8 +185,8 @@ class MultiHeadAttention(nn.Module):
         return x.unflatten(-1, (self.num_heads, self.head_dim)).transpose(1, 2)
 
     def _check(self, x: Tensor, context: Tensor | None) -> None:
-        for name, value in (("x", x), ("context", x if context is None else context)):
-            if value.dim() != 3 or value.size(-1) != self.d_model:
+        for name, value in (("x", x), ("context", context)):
+            if value is not None and (value.dim() != 3 or value.size(-1) != self.d_model):
                 raise ValueError(
                     f"{name} must be (batch, len, d_model = {self.d_model}), "
                     f"got {tuple(value.shape)}"

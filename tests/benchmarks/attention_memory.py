@@ -19,7 +19,7 @@ def rows(quick: bool):
         for backward in (False, True):
             fused, unfused = (_peak(what, backward, f, 1024 if quick else 8192) for f in (1, 0))
             name = "forward and backward" if backward else "forward"
-            yield what, name, f"{fused:,.0f}", f"{unfused:,.0f}", f"{unfused / fused:.0f}"
+            yield what, name, f"{fused:,.0f}", f"{unfused:,.0f}", f"{unfused / max(fused, 1):.0f}"
 
 
 def _peak(what: str, backward: bool, fused: int, seq_len: int) -> float:

@@ -1,5 +1,6 @@
 """How the benchmarks measure: everything side by side, in one process, in turns."""
 
+import os
 import platform
 import statistics
 import time
@@ -8,7 +9,15 @@ from pathlib import Path
 
 import torch
 
-THREADS = 2
+THREADS = int(os.environ.get("OMP_NUM_THREADS", 2))
+LIMIT = 3.0  # seconds for one call: what takes longer is left out
+ROUNDS = 7  # at least
+
+
+def has_bf16_products() -> bool:
+    """Whether this CPU multiplies bfloat16 numbers by itself."""
+    can = torch.cpu.get_capabilities()
+    return bool(can.get("avx512_bf16") or can.get("amx_bf16"))
 
 
 def machine() -> str:
@@ -20,36 +29,55 @@ def machine() -> str:
         model = names[0].split(":")[1].strip() if names else model
     can = [name for name, has in torch.cpu.get_capabilities().items() if has is True]
     products = [name for name in can if name.startswith(("avx", "amx", "sve"))]
-    native = {"avx512_bf16", "amx_bf16"} & set(can)
     return (
         f"{model}, {THREADS} threads, {', '.join(products) or 'no vector extension named'}; "
-        f"{'with' if native else 'no'} bfloat16 products; torch {torch.__version__}, "
+        f"{'with' if has_bf16_products() else 'no'} bfloat16 products; torch {torch.__version__}, "
         f"Python {platform.python_version()}, {platform.system()}"
     )
 
 
-def side_by_side(
-    ours: Callable[[], object], theirs: Callable[[], object], seconds: float
-) -> tuple[float, float, list[float]]:
-    """Run two functions in turns, A B, B A, A B, …, and compare each pair.
+def side_by_side(*functions: Callable[[], object], seconds: float) -> list[list[float]] | None:
+    """Run functions in turns, A B C, C B A, A B C, …, and time every call.
 
-    Whatever else slows the machine down slows both of a pair.
+    Whatever else slows the machine down slows all of a round.
+
+    Args:
+        functions: what to run.
+        seconds: for how long; at least ROUNDS rounds are made.
 
     Returns:
-        Median time of each, in seconds, and the sorted ratios ours / theirs of all pairs.
+        For each function its times in seconds, one of every round; None where a call takes longer
+        than LIMIT.
     """
-    times = ([], [])
-    for _ in range(2):  # to warm up
-        ours(), theirs()
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end or len(times[0]) < 9:
-        turn = len(times[0]) % 2
-        for which in (turn, 1 - turn):
+    for function in functions:
+        for _ in range(2):  # the first call warms up
             start = time.perf_counter()
-            (ours, theirs)[which]()
+            function()
+            took = time.perf_counter() - start
+            if took > 2 * LIMIT:
+                return None
+        if took > LIMIT:
+            return None
+    times = [[] for _ in functions]
+    order = list(range(len(functions)))
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end or len(times[0]) < ROUNDS:
+        for which in order:
+            start = time.perf_counter()
+            functions[which]()
             times[which].append(time.perf_counter() - start)
-    ratios = sorted(a / b for a, b in zip(*times, strict=True))
-    return statistics.median(times[0]), statistics.median(times[1]), ratios
+        order.reverse()
+    return times
+
+
+def cells(times: list[list[float]] | None, opponents: int = 1) -> list[str]:
+    """The cells of a table: median times in ms, then each opponent's ratio to the first."""
+    if times is None:
+        return ["left out"] * (1 + 2 * opponents)
+    ours, *theirs = times
+    medians = [1e3 * statistics.median(t) for t in times]
+    shown = [f"{ms:,.0f}" if ms >= 100 else f"{ms:.3g}" for ms in medians]
+    return shown + [spread([b / a for a, b in zip(ours, t, strict=True)]) for t in theirs]
 
 
 def spread(ratios: list[float]) -> str:

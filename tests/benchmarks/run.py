@@ -17,7 +17,14 @@ from pathlib import Path
 import torch
 from measure import THREADS, machine
 
-TABLES = ["attention_speed", "attention_forms", "attention_memory"]
+TABLES = [
+    "transformer_speed",
+    "generation_speed",
+    "attention_speed",
+    "attention_forms",
+    "attention_memory",
+    "xl_step",
+]
 RESULTS = Path(__file__).with_name("results.md")
 PREFACE = "# Benchmarks\n\nWritten by `make bench`; measured, never typed.\n"
 

