@@ -48,6 +48,8 @@ def api_rows(module_name: str) -> list[tuple[nodes.Node, nodes.Node]]:
 def arguments(thing) -> list[str]:
     """The arguments as one writes them in a call: names, defaults, the star; no types."""
     shown, keywords = [], False
+    if getattr(thing, "_is_protocol", False):  # it is described, not called
+        return shown
     for name, parameter in inspect.signature(thing).parameters.items():
         if parameter.kind is parameter.KEYWORD_ONLY and not keywords:
             shown.append("*")
