@@ -19,11 +19,13 @@ from measure import THREADS, machine
 
 TABLES = [
     "transformer_speed",
+    "models_speed",
     "generation_speed",
     "attention_speed",
     "attention_forms",
     "attention_memory",
     "xl_step",
+    "page_speed",
 ]
 RESULTS = Path(__file__).with_name("results.md")
 PREFACE = "# Benchmarks\n\nWritten by `make bench`; measured, never typed.\n"
