@@ -15,7 +15,7 @@ INSTALLED := $(VENV)/.installed
 BUILT := book/_build/.built
 PAGE := book/_build/html/index.html
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
-BOOK_SOURCES := $(NOTEBOOKS) $(shell find book -name _build -prune -o -name __pycache__ -prune -o -type f -print 2>/dev/null)
+BOOK_SOURCES := $(NOTEBOOKS) tests/benchmarks/results.md $(wildcard transformer_lib/*.py transformer_lib/*/*.py) $(shell find book -name _build -prune -o -name __pycache__ -prune -o -type f -print 2>/dev/null)
 
 # One thread a process: the number of threads is part of a float's last digits.
 test-package test-notebooks run faults: export OMP_NUM_THREADS ?= 1
