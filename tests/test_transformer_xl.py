@@ -1,8 +1,10 @@
 """Transformer-XL: as large as published, and what it remembers is what it has read."""
 
+import json
 from dataclasses import FrozenInstanceError, replace
 
 import pytest
+import released_xl
 import torch
 import torch.nn.functional as F
 from oracles import EXACT, redraw
@@ -57,6 +59,33 @@ def in_segments(read, tokens, sizes, **options):
 
 
 # --- what it computes ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", released_xl.KINDS)
+@pytest.mark.parametrize("by", ["forward", "read"])
+def test_equals_the_code_that_the_authors_released(name, by):
+    options = dict(released_xl.KINDS[name])
+    config = TransformerXLConfig(
+        released_xl.VOCAB_SIZE,
+        d_model=released_xl.D_MODEL,
+        num_heads=released_xl.NUM_HEADS,
+        num_layers=released_xl.NUM_LAYERS,
+        d_ff=released_xl.D_FF,
+        mem_len=released_xl.MEM_LEN,
+        share_biases=not options.pop("untie_r", False),
+        **options,
+    )
+    model = TransformerXL(config).double().eval()
+    for parameter_name, parameter in model.named_parameters():
+        numbers = released_xl.weights(parameter_name, *parameter.shape)
+        parameter.data.copy_(numbers)
+    read = {"forward": model, "read": model.read}[by]
+    logits, _ = in_segments(read, torch.cat(released_xl.segments(), dim=1), released_xl.SEG_LEN)
+
+    theirs = json.loads(released_xl.NUMBERS.read_text(encoding="utf-8"))[name]
+    theirs = torch.tensor(theirs, dtype=torch.float64).view_as(logits)
+    assert theirs.std() > 0.1  # they do say something
+    assert_close(logits.log_softmax(dim=-1), theirs, **EXACT)
 
 
 def by_hand(model, tokens, memory):

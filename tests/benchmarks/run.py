@@ -25,6 +25,7 @@ TABLES = [
     "attention_forms",
     "attention_memory",
     "xl_step",
+    "xl_evaluation",
     "page_speed",
 ]
 RESULTS = Path(__file__).with_name("results.md")
