@@ -156,6 +156,18 @@ def test_lists_answer_to_keys_and_choice(tab):
         assert chooser.input_value() != options[-1]
 
 
+def test_slides_stay_legible_on_a_phone(open_page):
+    tab = open_page("notebooks/08_decoding.html", width=390)
+    tab.locator("img.tl-slide").first.wait_for()
+    for slide in tab.locator("img.tl-slide").locator("visible=true").all():
+        assert slide.bounding_box()["width"] > 500
+        box = slide.locator("xpath=..")
+        assert box.get_attribute("tabindex") == "0"  # it scrolls, by keys too
+        assert box.evaluate("box => { box.scrollLeft = 99; return box.scrollLeft }") == 99
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+    tab.close()
+
+
 def test_no_slideshow_is_left_out(tab):
     """Each slideshow of a page is worked by one of the tests above."""
     shows = tab.locator(".widget-subarea:has(img.tl-slide)").count()
