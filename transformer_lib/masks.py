@@ -126,14 +126,12 @@ def check_mask(mask: Tensor, shape: tuple[int, ...]) -> None:
             f"and -inf into `mask == 0`, and one that marks what is hidden into `~mask.bool()`"
         )
     try:
-        fits = torch.broadcast_shapes(mask.shape, shape) == torch.Size(shape)
+        mask.expand(shape)
     except RuntimeError:
-        fits = False
-    if not fits:
         raise ValueError(
             f"mask must broadcast to the scores {tuple(shape)}, got {tuple(mask.shape)}; "
             f"a mask of (batch, k_len) wants [:, None, None, :]"
-        )
+        ) from None
 
 
 def _distance(q_len: int, k_len: int | None, device) -> Tensor:

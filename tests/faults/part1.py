@@ -94,8 +94,8 @@ FAULTS = [
     ),
     _masks(
         "masks: one that widens the scores is let through",
-        "torch.broadcast_shapes(mask.shape, shape) == torch.Size(shape)",
-        "bool(torch.broadcast_shapes(mask.shape, shape))",
+        "mask.expand(shape)",
+        "torch.broadcast_shapes(mask.shape, shape)",
         "bad_input_is_refused_in_words",
     ),
     # --- the formula
