@@ -1,35 +1,16 @@
 """The decoder: a stack of layers that writes, with an eye on what the encoder has read."""
 
-from collections.abc import Iterable
-
-from torch import Tensor, nn
+from torch import Tensor
 
 from transformer_lib.cache import KVCache
-from transformer_lib.encoder import stack_width
-from transformer_lib.layers import DecoderLayer
+from transformer_lib.encoder import Stack
 
 
-class Decoder(nn.Module):
-    """Decoder layers one after another, and perhaps a norm at the end.
+class Decoder(Stack):
+    """A stack of `DecoderLayer`s, all with an eye on the same memory.
 
-    Args:
-        layers: the layers, made one by one: copies of one layer would all start from the same
-            weights.
-        final_norm: applied to the last layer's output. A pre-norm stack wants it, since nothing
-            else bounds the sum of its residuals; the paper's post-norm stack has none
-            (`torch.nn.Transformer` adds one to both).
-
-    Raises:
-        ValueError: if there is no layer, or the layers differ in d_model.
-
-    Source: Vaswani et al. 2017, §3.1.
+    Args: as `Stack`.
     """
-
-    def __init__(self, layers: Iterable[DecoderLayer], *, final_norm: nn.Module | None = None):
-        super().__init__()
-        self.layers = nn.ModuleList(layers)
-        self.d_model = stack_width(self.layers)
-        self.final_norm = nn.Identity() if final_norm is None else final_norm
 
     def forward(
         self,

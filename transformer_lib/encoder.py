@@ -5,13 +5,10 @@ from collections.abc import Iterable
 from torch import Tensor, nn
 
 from transformer_lib.cache import KVCache
-from transformer_lib.layers import EncoderLayer
 
 
-class Encoder(nn.Module):
-    """Layers one after another, and perhaps a norm at the end.
-
-    With causal attention in its layers it is the stack of a decoder-only model.
+class Stack(nn.Module):
+    """What encoder and decoder share: layers one after another, and perhaps a norm at the end.
 
     Args:
         layers: the layers, made one by one: copies of one layer would all start from the same
@@ -26,11 +23,21 @@ class Encoder(nn.Module):
     Source: Vaswani et al. 2017, §3.1.
     """
 
-    def __init__(self, layers: Iterable[EncoderLayer], *, final_norm: nn.Module | None = None):
+    def __init__(self, layers: Iterable[nn.Module], *, final_norm: nn.Module | None = None):
         super().__init__()
         self.layers = nn.ModuleList(layers)
-        self.d_model = stack_width(self.layers)
+        widths = [layer.d_model for layer in self.layers]
+        if len(set(widths)) != 1:
+            raise ValueError(f"layers must be at least one, all of the same d_model, got {widths}")
+        self.d_model = widths[0]
         self.final_norm = nn.Identity() if final_norm is None else final_norm
+
+
+class Encoder(Stack):
+    """A stack of `EncoderLayer`s. If they are causal, it is that of a decoder-only model.
+
+    Args: as `Stack`.
+    """
 
     def forward(
         self, x: Tensor, *, mask: Tensor | None = None, cache: KVCache | None = None
@@ -51,15 +58,3 @@ class Encoder(nn.Module):
         for layer in self.layers:
             x = layer(x, mask=mask, cache=cache)
         return self.final_norm(x)
-
-
-def stack_width(layers: nn.ModuleList) -> int:
-    """The d_model that all layers of a stack have.
-
-    Raises:
-        ValueError: if there is no layer, or the layers differ in d_model.
-    """
-    widths = [layer.d_model for layer in layers]
-    if len(set(widths)) != 1:
-        raise ValueError(f"layers must be at least one, all of the same d_model, got {widths}")
-    return widths[0]

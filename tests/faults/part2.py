@@ -25,6 +25,7 @@ _metrics = _faults_of("metrics.py", "test_metrics.py")
 _pronunciations = _faults_of("data/pronunciations.py", "test_data_pronunciations.py")
 _downloads = _faults_of("data/downloads.py", "test_data_downloads.py")
 _recipe = _faults_of("recipes/pronunciations.py", "test_recipes_pronunciations.py")
+_running = _faults_of("recipes/running.py", "test_recipes_running.py")
 
 PARTS_OF_THE_PAPER = "parts_are_put_together_as_in_the_paper"
 STEPS = "steps_equal_teacher_forcing"
@@ -994,5 +995,23 @@ FAULTS = [
         "[found[i] for i in range(len(words))]",
         "[found[i] for i in found]",
         "words_come_back_in_the_order_they_were_given",
+    ),
+    _running(
+        "running: a decay of 0 steps counts as none given",
+        "if chosen.decay is None:",
+        "if not chosen.decay:",
+        "half_of_the_steps_are_the_decay_unless_said",
+    ),
+    _running(
+        "running: time counts from the start, again and again",
+        "spent, self._last = now - self._last, now",
+        "spent = now - self._last",
+        "clock_counts_from_lap_to_lap",
+    ),
+    _running(
+        "running: the card counts the last lap only",
+        'sum(scores["cpu_seconds"] for scores in history.scores.values())',
+        '[*history.scores.values()][-1]["cpu_seconds"]',
+        "card_says_what_was_run",
     ),
 ]

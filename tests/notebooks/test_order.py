@@ -49,6 +49,7 @@ FLOORS = [
     ["models.checks"],
     ["models"],
     ["generation", "pretrained"],
+    ["recipes.running"],
     ["recipes"],
 ]
 # Beside the floors: they import no floor, and of the floors only the recipes import them.
@@ -188,6 +189,8 @@ def test_the_check_of_chapters_can_fail(source, chapter, early):
         ("from .masks import causal_mask", "attention", False),
         ("from .decoder import Decoder", "encoder", True),
         ("from ..training import train", "recipes.spell", False),
+        ("from .running import Clock", "recipes.spell", False),
+        ("from .spell import SEED", "recipes.running", True),
         ("from .recipes.spell import train", "generation", True),
         ("from ..decoder import Decoder", "models.gpt", False),
         ("from .bert import Bert", "models.gpt", True),

@@ -10,15 +10,12 @@ only says how well.
 """
 
 import argparse
-import platform
 import sys
-import time
 from collections.abc import Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-import pooch
 import torch
 import torch.nn.functional as F
 from sklearn.svm import SVC
@@ -36,14 +33,14 @@ from transformer_lib.data.images import (
 )
 from transformer_lib.models.vit import ViT, ViTConfig
 from transformer_lib.optimizers import muon_and_adamw, trapezoid_schedule
+from transformer_lib.recipes.running import CHECKPOINTS, Clock, how_made, read_options, write_card
 from transformer_lib.saving import load_weights, save_weights
 from transformer_lib.training import History, train
 
 SEED = 0
 BATCH_SIZE = 64
 DEV = 400  # training digits that choices are made on
-RUN = Path(pooch.os_cache("transformer_lib")) / "runs" / "digits_vit"
-WEIGHTS = Path(__file__).parents[1] / "checkpoints" / "digits_vit.safetensors"
+WEIGHTS = CHECKPOINTS / "digits_vit.safetensors"
 LOADERS = {"mnist": load_mnist_5k, "small": load_small_digits}
 PATCH_SIZES = {28: 7, 8: 2}  # for each size of picture
 SHIFTS = [(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1)]
@@ -144,14 +141,9 @@ def svm_accuracy(data: ImageSet) -> float:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train, measure, and write weights and model card."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--steps", type=int, default=4000, help="number of steps in all")
-    parser.add_argument("--decay", type=int, help="how many of them bring the rates to zero")
     parser.add_argument("--digits", choices=LOADERS, default="mnist", help="which digits")
     parser.add_argument("--dev", action="store_true", help="hold out training digits, test on none")
-    parser.add_argument("--checkpoint", type=Path, default=RUN, help="folder to resume from")
-    parser.add_argument("--out", type=Path, default=WEIGHTS, help="file for the weights")
-    chosen = parser.parse_args(arguments)
-    decay = chosen.steps // 2 if chosen.decay is None else chosen.decay
+    chosen = read_options(parser, arguments, steps=4000, weights=WEIGHTS)
 
     data = LOADERS[chosen.digits](seed=SEED)
     if chosen.dev:
@@ -160,18 +152,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     torch.manual_seed(SEED)
     model = make_model(data.train.images.size(-1))
     run = chosen.checkpoint / f"{chosen.digits}{'-dev' if chosen.dev else ''}"
-    clock = time.process_time()
+    clock = Clock()
 
     def evaluate(model: nn.Module) -> dict[str, float]:
-        nonlocal clock
         shown = accuracies(model, data.test) if chosen.dev else {}  # the test is taken once
-        spent, clock = time.process_time() - clock, time.process_time()
-        line = "".join(f"{100 * value:.2f} % {name}, " for name, value in shown.items())
-        sys.stderr.write(f"{time.strftime('%H:%M:%S')}  {line}{spent:.0f} s of processor time\n")
-        return shown | {"cpu_seconds": spent}
+        return clock.lap(shown, *(f"{100 * value:.2f} % {name}" for name, value in shown.items()))
 
     options = {"checkpoint": run, "every": 250, "evaluate": evaluate}
-    history = train_model(model, data.train, steps=chosen.steps, decay=decay, **options)
+    history = train_model(model, data.train, steps=chosen.steps, decay=chosen.decay, **options)
     model.eval()
     figures = {"float32": accuracies(model, data.test)}
     if chosen.dev or chosen.digits != "mnist":
@@ -181,23 +169,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     save_weights(model.half(), chosen.out)
     model = load_trained(chosen.out)  # float16 on the disk, float32 in memory
     figures["float16"] = accuracies(model, data.test)
-    card = model_card(model, history, figures, svm_accuracy(data), decay=decay, file=chosen.out)
-    chosen.out.with_suffix(".md").write_text(card, encoding="utf-8")
-    sys.stderr.write(card)
+    settings = f"seed {SEED}, batches of {BATCH_SIZE} digits"
+    made = how_made(WEIGHTS.stem, model, history, chosen, settings)
+    write_card(model_card(figures, svm_accuracy(data), made, chosen.out), chosen.out)
 
 
-def model_card(
-    model: ViT,
-    history: History,
-    figures: dict[str, dict[str, float]],
-    svm: float,
-    *,
-    decay: int,
-    file: Path,
-) -> str:
+def model_card(figures: dict[str, dict[str, float]], svm: float, made: str, file: Path) -> str:
     """Say of the weights what they are, how they came about and how good they are."""
-    parameters = sum(p.numel() for p in model.parameters())
-    hours = sum(scores["cpu_seconds"] for scores in history.scores.values()) / 3600
     rows = [
         f"| this model, {storage} | "
         + " | ".join(f"{100 * share:.1f} %" for share in right.values())
@@ -222,12 +200,7 @@ digits in view.)
   from and 1,000 for the test, equally many of each (seed {SEED}). Moved, turned, stretched and
   slanted at random whenever they came. Pixels from 0 (black, the background) to 1; nothing is
   subtracted.
-- **Model**: {parameters:,} parameters, float16 on the disk ({file.stat().st_size / 1e6:.2f} MB).
-  `{model.config}`
-- **Command**: `python -m transformer_lib.recipes.digits_vit --steps {len(history)}
-  --decay {decay}`, seed {SEED}, batches of {BATCH_SIZE} digits.
-- **Time**: {hours:.2f} hours of processor time ({platform.machine()}, torch {torch.__version__},
-  {torch.get_num_threads()} thread).
+{made}
 - **Limits**: one digit, centred, white on black, of the size that MNIST's have. It always answers,
   also for a letter or an empty picture.
 - **Licence**: that of this package.

