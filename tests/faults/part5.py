@@ -1,4 +1,4 @@
-"""Part V: relative attention, Transformer-XL, streams, and training with a memory."""
+"""Part V: how far a model looks, relative attention, Transformer-XL, streams, and its training."""
 
 from collections.abc import Callable
 
@@ -10,6 +10,7 @@ def _faults_of(file: str, test_file: str) -> Callable[[str, str, str, str], Faul
     return lambda name, old, new, test: Fault(name, file, old, new, f"{test_file}::test_{test}")
 
 
+_context = _faults_of("effective_context.py", "test_effective_context.py")
 _attention = _faults_of("relative_attention.py", "test_relative_attention.py")
 _model = _faults_of("models/transformer_xl.py", "test_transformer_xl.py")
 _streams = _faults_of("data/streams.py", "test_data_streams.py")
@@ -27,6 +28,43 @@ ONCE = "every_token_but_the_first_is_a_target_once"
 TWO_PARTS = "run_in_two_parts_is_the_run_in_one_bit_by_bit"
 
 FAULTS = [
+    # --- how far a model looks
+    _context(
+        "compared with oneself, not with the best of the group",
+        "baseline = best.gather(-1, hardest)",
+        "baseline = losses[:, :-1].gather(-1, hardest.expand(len(losses), -1, -1))",
+        "gains_equal_the_formula",
+    ),
+    _context(
+        "what is lost counts too, not only what beats the baseline",
+        "torch.minimum(baseline, longer)",
+        "longer",
+        "a_model_that_never_beats_the_baseline_gains_nothing",
+    ),
+    _context(
+        "the easiest positions in place of the hardest",
+        "descending=True, stable=True",
+        "descending=False, stable=True",
+        "the_ratio_takes_the_positions_where_the_baseline_is_worst",
+    ),
+    _context(
+        "the baseline knows the long context already",
+        "losses.min(dim=0).values[:-1]",
+        "losses.min(dim=0).values[1:]",
+        "a_worked_example",
+    ),
+    _context(
+        "nats saved in place of the part of the perplexity",
+        "return -torch.expm1(-saved)",
+        "return saved",
+        "a_worked_example",
+    ),
+    _context(
+        "a gain at the threshold is not enough",
+        "if gain < threshold",
+        "if gain <= threshold",
+        "a_gain_at_the_threshold_is_enough",
+    ),
     # --- relative attention: the four terms
     _attention(
         "u and v exchanged",

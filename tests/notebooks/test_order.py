@@ -34,14 +34,15 @@ DERIVED = {
     9: ["models.recurrent"],
     10: ["models.gpt", "ngrams", "recipes.verses_gpt", "quantize"],
     14: ["models.vit", "rollout", "recipes.digits_vit"],
+    19: ["effective_context"],
     21: ["relative_attention"],
-    22: ["models.transformer_xl", "segments"],
+    22: ["models.transformer_xl", "segments", "recipes.verses_xl"],
 }
 ALWAYS = ["data", "plots", "widgets", "page_models"]
 
 # From the bottom up: a module imports only from floors below its own.
 FLOORS = [
-    ["masks", "positions", "cache", "feed_forward", "ngrams", "rollout"],
+    ["masks", "positions", "cache", "feed_forward", "ngrams", "rollout", "effective_context"],
     ["attention"],
     ["layers", "relative_attention"],
     ["encoder"],
