@@ -170,9 +170,11 @@ class RelativeAttention(MultiHeadAttention):
             out, weights = attention(q, k, v, seen, bias=bias, dropout=dropout, return_weights=True)
         else:
             # The kernel is fused where the bias wants no gradient, in evaluation; in training it
-            # is the formula in few passes. Adding -inf is faster than filling it in.
+            # is the formula in few passes. Adding -inf is faster than filling it in, and without a
+            # gradient it can be done in place, in the largest tensor of the layer.
             hidden = torch.zeros_like(seen, dtype=bias.dtype).masked_fill(~seen, -torch.inf)
-            out = scaled_dot_product_attention(q, k, v, attn_mask=bias + hidden, dropout_p=dropout)
+            bias = bias + hidden if bias.requires_grad else bias.add_(hidden)
+            out = scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=dropout)
         out = self.out_proj(out.transpose(1, 2).flatten(2))  # (batch, q_len, d_model)
         return (out, weights) if return_weights else out
 
