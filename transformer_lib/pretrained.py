@@ -160,6 +160,20 @@ def _fill(pattern: str, parts: Sequence[str]) -> str:
     return pattern
 
 
+_ACTIVATIONS = {  # what a config.json calls them, and `FeedForward`
+    "gelu_new": "gelu_tanh",
+    "gelu_pytorch_tanh": "gelu_tanh",
+    "gelu": "gelu",
+    "relu": "relu",
+}
+
+
+def _check_known(published: dict, wanted: dict[str, list]) -> None:
+    for name, known in wanted.items():
+        if published.get(name) not in known:
+            raise ValueError(f"{name} must be one of {known}, got {published.get(name)!r}")
+
+
 # --- GPT-2: `GPT2LMHeadModel`, or the bare `GPT2Model` ------------------------------------------
 
 _LAYER = "stack.layers.*."
@@ -183,12 +197,6 @@ GPT2_NAMES = [
     Name("lm_head.weight", "embedding.weight"),  # the same matrix once more, in older files
 ]
 GPT2_PREFIX = "transformer."
-_GPT2_ACTIVATIONS = {
-    "gelu_new": "gelu_tanh",
-    "gelu_pytorch_tanh": "gelu_tanh",
-    "gelu": "gelu",
-    "relu": "relu",
-}
 
 
 def load_gpt2(folder: str | os.PathLike, *, dtype: torch.dtype | None = None) -> GPT:
@@ -214,16 +222,14 @@ def gpt2_config(published: dict) -> GPTConfig:
     """
     wanted = {
         "model_type": ["gpt2"],
-        "activation_function": list(_GPT2_ACTIVATIONS),
+        "activation_function": list(_ACTIVATIONS),
         "scale_attn_weights": [True],
         "scale_attn_by_inverse_layer_idx": [False],
         "tie_word_embeddings": [True],
         "add_cross_attention": [False],
     }
-    published = {"activation_function": "gelu_new"} | published
-    for name, known in wanted.items():
-        if published.get(name, known[0]) not in known:
-            raise ValueError(f"{name} must be one of {known}, got {published[name]!r}")
+    published = {name: known[0] for name, known in wanted.items()} | published
+    _check_known(published, wanted)
     eos_id, pad_id = published.get("eos_token_id"), published.get("pad_token_id")
     fillers = [token for token in (pad_id, eos_id) if token is not None]  # GPT-2 has no padding
     return GPTConfig(
@@ -233,7 +239,7 @@ def gpt2_config(published: dict) -> GPTConfig:
         num_heads=published["n_head"],
         num_layers=published["n_layer"],
         d_ff=published.get("n_inner") or 4 * published["n_embd"],
-        activation=_GPT2_ACTIVATIONS[published["activation_function"]],
+        activation=_ACTIVATIONS[published["activation_function"]],
         dropout=published.get("resid_pdrop", 0.1),
         eps=published.get("layer_norm_epsilon", 1e-5),
         eos_id=eos_id,
@@ -265,12 +271,6 @@ VIT_NAMES = [
     Name("vit.layernorm.*", "encoder.final_norm.*"),
     Name("classifier.*", "head.*"),
 ]
-_VIT_ACTIVATIONS = {
-    "gelu": "gelu",
-    "gelu_new": "gelu_tanh",
-    "gelu_pytorch_tanh": "gelu_tanh",
-    "relu": "relu",
-}
 
 
 def load_vit(folder: str | os.PathLike, *, dtype: torch.dtype | None = None) -> ViT:
@@ -295,14 +295,8 @@ def vit_config(published: dict) -> ViTConfig:
         ValueError: if it describes another kind of model, or a ViT that ours cannot be.
     """
     published = {"hidden_act": "gelu", "qkv_bias": True} | published
-    wanted = {
-        "model_type": ["vit"],
-        "hidden_act": list(_VIT_ACTIVATIONS),
-        "qkv_bias": [True],
-    }
-    for name, known in wanted.items():
-        if published.get(name) not in known:
-            raise ValueError(f"{name} must be one of {known}, got {published.get(name)!r}")
+    wanted = {"model_type": ["vit"], "hidden_act": list(_ACTIVATIONS), "qkv_bias": [True]}
+    _check_known(published, wanted)
     for name in ("image_size", "patch_size"):
         if not isinstance(published[name], int):
             raise ValueError(f"{name} must be one number, got {published[name]!r}")
@@ -316,7 +310,7 @@ def vit_config(published: dict) -> ViTConfig:
         num_heads=published["num_attention_heads"],
         num_layers=published["num_hidden_layers"],
         d_ff=published["intermediate_size"],
-        activation=_VIT_ACTIVATIONS[published["hidden_act"]],
+        activation=_ACTIVATIONS[published["hidden_act"]],
         dropout=published.get("hidden_dropout_prob", 0.0),
         eps=published.get("layer_norm_eps", 1e-12),
     )

@@ -113,8 +113,8 @@ FAULTS = [
     # --- pretrained
     _pretrained(
         "GPT-2: exact GELU",
-        '_GPT2_ACTIVATIONS = {\n    "gelu_new": "gelu_tanh",',
-        '_GPT2_ACTIVATIONS = {\n    "gelu_new": "gelu",',
+        '"gelu_new": "gelu_tanh",',
+        '"gelu_new": "gelu",',
         GPT2,
     ),
     _pretrained(
