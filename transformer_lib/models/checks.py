@@ -39,6 +39,21 @@ def check_vocabularies(config: _Vocabularies) -> None:
         raise ValueError(f"max_len must be at least 1, got {config.max_len}")
 
 
+def check_prompt(prompt: Tensor, max_len: int | None = None) -> None:
+    """Refuse what no decoder-only model can go on from.
+
+    Args:
+        prompt: should be (batch, length) integers, at least one in a row.
+        max_len: as in `check_ids`.
+
+    Raises:
+        ValueError: if it is not.
+    """
+    check_ids("prompt", prompt, max_len)
+    if prompt.size(1) < 1:
+        raise ValueError(f"prompt must have at least one token, got {tuple(prompt.shape)}")
+
+
 def check_ids(name: str, ids: Tensor, max_len: int | None = None, offset: int = 0) -> None:
     """Refuse what is not a batch of token ids, or is too long.
 

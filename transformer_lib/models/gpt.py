@@ -17,7 +17,7 @@ from transformer_lib.cache import KVCache
 from transformer_lib.encoder import Encoder
 from transformer_lib.feed_forward import FeedForward
 from transformer_lib.layers import EncoderLayer
-from transformer_lib.models.checks import check_ids
+from transformer_lib.models.checks import check_ids, check_prompt
 from transformer_lib.positions import LearnedPositions, Rotary
 
 
@@ -188,9 +188,7 @@ class GPT(nn.Module):
         Raises:
             ValueError: if the prompt is empty or longer than `max_len`.
         """
-        check_ids("prompt", prompt, self.max_len)
-        if prompt.size(1) < 1:
-            raise ValueError(f"prompt must have at least one token, got {tuple(prompt.shape)}")
+        check_prompt(prompt, self.max_len)
         return prompt, KVCache()
 
     def step(self, tokens: Tensor, state: KVCache) -> Tensor:

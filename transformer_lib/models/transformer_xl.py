@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from transformer_lib.feed_forward import FeedForward
 from transformer_lib.layers import EncoderLayer
-from transformer_lib.models.checks import check_ids
+from transformer_lib.models.checks import check_ids, check_prompt
 from transformer_lib.relative_attention import MemoryCache, RelativeAttention, RelativePositions
 
 Memory = tuple[Tensor, ...]
@@ -356,9 +356,7 @@ class TransformerXL(nn.Module):
         Raises:
             ValueError: if the prompt is empty, or not (batch, length) integers.
         """
-        check_ids("prompt", prompt)
-        if prompt.size(1) < 1:
-            raise ValueError(f"prompt must have at least one token, got {tuple(prompt.shape)}")
+        check_prompt(prompt)
         return prompt, MemoryCache(self.config.mem_len)
 
     def step(self, tokens: Tensor, state: MemoryCache) -> Tensor:
