@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from torch import nn
 
-from transformer_lib.recipes import running
+from transformer_lib.recipes import digits_vit, pronunciations, running, verses_gpt, verses_xl
 from transformer_lib.training import History
 
 WEIGHTS = Path("there") / "speller.safetensors"
@@ -63,3 +63,19 @@ def test_card_says_what_was_run(tmp_path, capsys):
     )
     running.write_card(card, file)
     assert (tmp_path / "w.md").read_text(encoding="utf-8") == capsys.readouterr().err == card
+
+
+@pytest.mark.parametrize(
+    ("recipe", "most_bytes", "row"),
+    [
+        (pronunciations, 4_000_000, "| test, float16 |"),
+        (verses_gpt, 2_000_000, "| test, float16 |"),
+        (digits_vit, 1_200_000, "| this model, float16 |"),
+        (verses_xl, 4_000_000, "| test, float16 |"),
+    ],
+)
+def test_weights_in_the_package_are_small_and_described(recipe, most_bytes, row):
+    assert recipe.WEIGHTS.stat().st_size <= most_bytes
+    card = recipe.WEIGHTS.with_suffix(".md").read_text(encoding="utf-8")
+    for part in ("**Data**", "**Command**", "**Time**", "seed", row):
+        assert part in card

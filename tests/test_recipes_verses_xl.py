@@ -39,18 +39,6 @@ def test_the_model_is_small(text):
     assert sum(p.numel() for p in recipe.make_model(text).parameters()) <= 2_000_000
 
 
-needs_weights = pytest.mark.skipif(not recipe.WEIGHTS.exists(), reason="not trained yet")
-
-
-@needs_weights
-def test_weights_in_the_package_are_small_and_described():
-    assert recipe.WEIGHTS.stat().st_size <= 4_000_000
-    card = recipe.WEIGHTS.with_suffix(".md").read_text(encoding="utf-8")
-    for part in ("**Data**", "**Command**", "**Time**", "seed", "| test, float16 |"):
-        assert part in card
-
-
-@needs_weights
 def test_weights_in_the_package_remember(text):
     model = recipe.load_trained(text)
     ids = text.characters.encode(text.test[:20_000])
