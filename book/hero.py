@@ -20,9 +20,9 @@ import torch.nn.functional as F
 from matplotlib.patches import Arc
 from PIL import Image
 
-from transformer_lib import plots
-from transformer_lib.attention import attention
 from transformer_lib.data.verses import load_verses
+from transformer_lib.layers.attention import attention
+from transformer_lib.show import plots
 
 VERSE = (23, 11, 6)  # Isaiah 11:6
 WIDTH, SHARPNESS = 64, 18.0

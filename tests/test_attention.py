@@ -24,11 +24,13 @@ from oracles import (
 from torch import nn
 from torch.testing import assert_close
 
-from transformer_lib import attention as attention_module
-from transformer_lib.attention import MultiHeadAttention, attention, collect_attention
-from transformer_lib.cache import KVCache
-from transformer_lib.masks import causal_mask, padding_mask, sliding_window_mask
-from transformer_lib.positions import ALiBi, LearnedPositions, Rotary, SinusoidalPositions
+from transformer_lib.layers import kernels
+from transformer_lib.layers.attention import attention
+from transformer_lib.layers.cache import KVCache
+from transformer_lib.layers.masks import causal_mask, padding_mask, sliding_window_mask
+from transformer_lib.layers.multi_head import MultiHeadAttention
+from transformer_lib.layers.positions import ALiBi, LearnedPositions, Rotary, SinusoidalPositions
+from transformer_lib.measure.maps import collect_attention
 
 BATCH, HEADS, HEAD_DIM, D_MODEL = 2, 4, 6, 24
 
@@ -418,10 +420,10 @@ def cpu_with(monkeypatch):
 
     def pretend(bf16):
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": bf16})
-        attention_module._has_bf16_products.cache_clear()
+        kernels._has_bf16_products.cache_clear()
 
     yield pretend
-    attention_module._has_bf16_products.cache_clear()
+    kernels._has_bf16_products.cache_clear()
 
 
 def test_the_kernel_is_used_when_nobody_asks_for_weights(kernel_calls):

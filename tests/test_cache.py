@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from oracles import FEW, randn
 from torch import nn
 
-from transformer_lib.cache import KVCache
+from transformer_lib.layers.cache import KVCache
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from transformer_lib.effective_context import effective_context_length, relative_gains
+from transformer_lib.measure.effective_context import effective_context_length, relative_gains
 
 
 def some_losses(models=3, contexts=6, positions=40, seed=0):

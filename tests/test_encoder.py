@@ -7,12 +7,12 @@ from torch import nn
 from torch.testing import assert_close
 from torch_weights import like_torch
 
-from transformer_lib.attention import MultiHeadAttention
-from transformer_lib.cache import KVCache
-from transformer_lib.encoder import Encoder
-from transformer_lib.feed_forward import FeedForward
-from transformer_lib.layers import EncoderLayer
-from transformer_lib.masks import causal_mask, padding_mask
+from transformer_lib.layers.blocks import EncoderLayer
+from transformer_lib.layers.cache import KVCache
+from transformer_lib.layers.encoder import Encoder
+from transformer_lib.layers.feed_forward import FeedForward
+from transformer_lib.layers.masks import causal_mask, padding_mask
+from transformer_lib.layers.multi_head import MultiHeadAttention
 
 BOTH = pytest.mark.parametrize("norm_first", [True, False], ids=["pre", "post"])
 

@@ -7,7 +7,7 @@ import torch
 from oracles import EXACT, randn, redraw
 from torch.testing import assert_close
 
-from transformer_lib.feed_forward import FeedForward
+from transformer_lib.layers.feed_forward import FeedForward
 
 ROOT = math.sqrt(2 / math.pi)
 FORMULAS = {

@@ -9,10 +9,6 @@ from oracles import redraw
 from torch import nn
 from torch.testing import assert_close
 
-from transformer_lib.attention import MultiHeadAttention
-from transformer_lib.cache import KVCache
-from transformer_lib.encoder import Encoder
-from transformer_lib.feed_forward import FeedForward
 from transformer_lib.generation import (
     Sampler,
     beam_search,
@@ -21,10 +17,14 @@ from transformer_lib.generation import (
     keep_top_k,
     keep_top_p,
 )
-from transformer_lib.layers import EncoderLayer
+from transformer_lib.layers.blocks import EncoderLayer
+from transformer_lib.layers.cache import KVCache
+from transformer_lib.layers.encoder import Encoder
+from transformer_lib.layers.feed_forward import FeedForward
+from transformer_lib.layers.multi_head import MultiHeadAttention
+from transformer_lib.layers.positions import Rotary
 from transformer_lib.models.recurrent import Recurrent, RecurrentConfig
 from transformer_lib.models.transformer import Transformer, TransformerConfig
-from transformer_lib.positions import Rotary
 
 PAD, BOS, EOS = 0, 1, 2
 

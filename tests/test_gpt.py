@@ -9,8 +9,8 @@ from oracles import EXACT, redraw
 from torch import nn
 from torch.testing import assert_close
 
-from transformer_lib.cache import KVCache
 from transformer_lib.generation import beam_search, generate
+from transformer_lib.layers.cache import KVCache
 from transformer_lib.models.gpt import GPT, GPT2, GPTConfig
 
 SMALL = GPTConfig(

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracles import FEW
 
-from transformer_lib.masks import (
+from transformer_lib.layers.masks import (
     causal_mask,
     check_mask,
     padding_mask,

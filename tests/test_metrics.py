@@ -8,13 +8,8 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from transformer_lib.metrics import (
-    ErrorRates,
-    bits_in_chunks,
-    bits_sliding,
-    edit_distance,
-    error_rates,
-)
+from transformer_lib.measure.bits import bits_in_chunks, bits_sliding
+from transformer_lib.measure.errors import ErrorRates, edit_distance, error_rates
 
 
 @pytest.mark.parametrize(

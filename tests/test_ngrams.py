@@ -7,7 +7,7 @@ import torch
 from torch.testing import assert_close
 
 from transformer_lib.data.text import load_king_james
-from transformer_lib.ngrams import WittenBell
+from transformer_lib.measure.ngrams import WittenBell
 
 
 def by_hand(train, context, token, order, vocab_size):

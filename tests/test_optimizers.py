@@ -7,15 +7,9 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from transformer_lib import optimizers
-from transformer_lib.optimizers import (
-    Muon,
-    cosine_schedule,
-    muon_and_adamw,
-    orthogonalize,
-    paper_schedule,
-    trapezoid_schedule,
-)
+from transformer_lib.training import optimizers
+from transformer_lib.training.optimizers import Muon, muon_and_adamw, orthogonalize
+from transformer_lib.training.schedules import cosine_schedule, paper_schedule, trapezoid_schedule
 
 # --- schedules -------------------------------------------------------------------------------
 

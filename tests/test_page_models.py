@@ -8,8 +8,8 @@ import torch
 
 from transformer_lib.models.gpt import GPT, GPTConfig
 from transformer_lib.models.vit import ViT, ViTConfig
-from transformer_lib.page_models import DigitReader, TextWriter, page_source
-from transformer_lib.quantize import pack
+from transformer_lib.show.page_models import DigitReader, TextWriter, page_source
+from transformer_lib.show.quantize import pack
 
 GPT_CONFIG = GPTConfig(
     5,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from transformer_lib import plots
+from transformer_lib.show import plots
 
 mpl.use("agg")
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from oracles import EXACT, FEW, complex_rotary, loop_alibi, loop_sinusoids, randn, redraw
 from torch.testing import assert_close
 
-from transformer_lib.positions import ALiBi, LearnedPositions, Rotary, SinusoidalPositions
+from transformer_lib.layers.positions import ALiBi, LearnedPositions, Rotary, SinusoidalPositions
 
 # Those that take a sequence (…, seq_len, 8) and an offset, and those that keep tables of waves.
 ADDED = [SinusoidalPositions(8), redraw(LearnedPositions(64, 8))]

@@ -12,12 +12,9 @@ from transformers import GPT2Config, GPT2LMHeadModel, GPT2Model
 
 from transformer_lib.generation import generate, greedy
 from transformer_lib.models.gpt import GPT, GPTConfig
-from transformer_lib.pretrained import (
-    GPT2_NAMES,
-    GPT2_PREFIX,
+from transformer_lib.pretrained.gpt2 import GPT2_NAMES, GPT2_PREFIX, gpt2_config, load_gpt2
+from transformer_lib.pretrained.table import (
     Name,
-    gpt2_config,
-    load_gpt2,
     load_pretrained,
     read_config,
     read_weights,

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from transformer_lib.quantize import dequantize_rows, pack, quantize_rows, unpack
+from transformer_lib.show.quantize import dequantize_rows, pack, quantize_rows, unpack
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from oracles import EXACT
 from torch.testing import assert_close
 
 from transformer_lib.data.pronunciations import Batch, load_pronunciations
-from transformer_lib.metrics import error_rates
+from transformer_lib.measure.errors import error_rates
 from transformer_lib.recipes import pronunciations as recipe
 
 

@@ -8,7 +8,7 @@ import pytest
 from torch import nn
 
 from transformer_lib.recipes import digits_vit, pronunciations, running, verses_gpt, verses_xl
-from transformer_lib.training import History
+from transformer_lib.training.history import History
 
 WEIGHTS = Path("there") / "speller.safetensors"
 

@@ -10,8 +10,8 @@ from torch.testing import assert_close
 
 from transformer_lib.data.text import load_king_james
 from transformer_lib.generation import generate
-from transformer_lib.metrics import bits_in_chunks
-from transformer_lib.ngrams import WittenBell
+from transformer_lib.measure.bits import bits_in_chunks
+from transformer_lib.measure.ngrams import WittenBell
 from transformer_lib.recipes import verses_gpt as recipe
 
 

@@ -7,8 +7,8 @@ import torch
 
 from transformer_lib.data.text import load_king_james
 from transformer_lib.generation import generate
+from transformer_lib.measure.bits import bits_with_memory
 from transformer_lib.recipes import verses_xl as recipe
-from transformer_lib.segments import bits_with_memory
 
 
 @pytest.fixture(scope="module")

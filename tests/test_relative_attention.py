@@ -9,15 +9,11 @@ from oracles import EXACT, randn, redraw
 from torch import nn
 from torch.testing import assert_close
 
-from transformer_lib.attention import collect_attention
-from transformer_lib.cache import KVCache
-from transformer_lib.masks import causal_mask
-from transformer_lib.relative_attention import (
-    MemoryCache,
-    RelativeAttention,
-    RelativePositions,
-    relative_shift,
-)
+from transformer_lib.layers.cache import KVCache, MemoryCache
+from transformer_lib.layers.masks import causal_mask
+from transformer_lib.layers.positions import RelativePositions
+from transformer_lib.layers.relative import RelativeAttention, relative_shift
+from transformer_lib.measure.maps import collect_attention
 
 BATCH, HEADS, HEAD_DIM, D_MODEL = 2, 2, 4, 8
 

@@ -7,11 +7,11 @@ import torch
 from oracles import EXACT
 from torch.testing import assert_close
 
-from transformer_lib.attention import MultiHeadAttention, collect_attention
-from transformer_lib.encoder import Encoder
-from transformer_lib.feed_forward import FeedForward
-from transformer_lib.layers import EncoderLayer
-from transformer_lib.rollout import attention_rollout
+from transformer_lib.layers.blocks import EncoderLayer
+from transformer_lib.layers.encoder import Encoder
+from transformer_lib.layers.feed_forward import FeedForward
+from transformer_lib.layers.multi_head import MultiHeadAttention
+from transformer_lib.measure.maps import attention_rollout, collect_attention
 
 
 @pytest.fixture(autouse=True)

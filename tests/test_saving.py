@@ -10,13 +10,10 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from transformer_lib import saving
-from transformer_lib.saving import (
-    latest_checkpoint,
-    load_weights,
-    save_checkpoint,
-    save_weights,
-)
+from transformer_lib import weights
+from transformer_lib.training import checkpoints
+from transformer_lib.training.checkpoints import latest_checkpoint, save_checkpoint
+from transformer_lib.weights import load_weights, save_weights
 
 
 class Tied(nn.Module):
@@ -148,7 +145,15 @@ def test_state_is_never_unpickled_into_code(folder):
 
 
 @pytest.mark.parametrize(
-    "place", ["save_file", "torch.save", "_sha256", "_sync", "os.replace", "os.rename"]
+    "place",
+    [
+        "weights.save_file",
+        "training.checkpoints.torch.save",
+        "training.checkpoints._sha256",
+        "training.checkpoints.sync",
+        "training.checkpoints.os.replace",
+        "training.checkpoints.os.rename",
+    ],
 )
 def test_death_while_writing_leaves_the_checkpoints_as_they_were(folder, monkeypatch, place):
     class Death(BaseException):
@@ -158,7 +163,7 @@ def test_death_while_writing_leaves_the_checkpoints_as_they_were(folder, monkeyp
         raise Death
 
     with monkeypatch.context() as patch:
-        patch.setattr(f"transformer_lib.saving.{place}", die)
+        patch.setattr(f"transformer_lib.{place}", die)
         with pytest.raises(Death):
             save_checkpoint(folder, 4, Tied(seed=4), {"step": 4})
     assert {*names(folder)} - {"partial"} == {"step-00000002", "step-00000003"}
@@ -174,7 +179,7 @@ def test_death_while_writing_leaves_the_old_weights(tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     save_weights(Tied(), tmp_path / "w.safetensors")
-    monkeypatch.setattr(saving, "save_file", half_written)
+    monkeypatch.setattr(weights, "save_file", half_written)
     with pytest.raises(KeyboardInterrupt):
         save_weights(Tied(seed=1), tmp_path / "w.safetensors")
     model = Tied(seed=2)
@@ -191,8 +196,9 @@ def test_everything_is_on_the_disk_before_it_gets_its_name(tmp_path, monkeypatch
         on_disk.add(Path(new))
 
     for function in ("rename", "replace"):
-        monkeypatch.setattr(f"transformer_lib.saving.os.{function}", give_name)
-    monkeypatch.setattr(saving, "_sync", on_disk.add)
+        monkeypatch.setattr(f"transformer_lib.training.checkpoints.os.{function}", give_name)
+    for module in (weights, checkpoints):
+        monkeypatch.setattr(module, "sync", on_disk.add)
     save_checkpoint(tmp_path / "runs", 1, Tied(), {"step": 1})
     assert {tmp_path / "runs", tmp_path / "runs" / "step-00000001"} <= on_disk
 
@@ -208,7 +214,7 @@ def test_death_while_removing_old_ones_leaves_the_new(folder, monkeypatch):
         assert ignore_errors
 
     with monkeypatch.context() as patch:
-        patch.setattr(saving.shutil, "rmtree", half_removed)
+        patch.setattr(checkpoints.shutil, "rmtree", half_removed)
         with pytest.raises(KeyboardInterrupt):
             save_checkpoint(folder, 4, Tied(seed=4), {"step": 4})
     assert removed

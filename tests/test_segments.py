@@ -10,9 +10,10 @@ from test_training import program
 from torch.testing import assert_close
 
 from transformer_lib.data.streams import Streams
+from transformer_lib.measure.bits import bits_with_memory
 from transformer_lib.models.transformer_xl import TransformerXL, TransformerXLConfig
-from transformer_lib.segments import SegmentLoss, bits_with_memory
-from transformer_lib.training import train
+from transformer_lib.training.segments import SegmentLoss
+from transformer_lib.training.train import train
 
 SMALL = TransformerXLConfig(
     11, d_model=8, num_heads=2, num_layers=2, d_ff=12, dropout=0.0, mem_len=12
@@ -229,7 +230,7 @@ def test_the_loss_must_be_of_the_kind_that_was_saved(tmp_path, saved, resumed, m
 def test_checkpoints_from_before_losses_had_state_still_serve(tmp_path, monkeypatch):
     whole = run(loss=stateless)
     run(tmp_path, steps=7, loss=stateless)
-    from transformer_lib import training
+    from transformer_lib.training import train as training
 
     latest = training.latest_checkpoint
 

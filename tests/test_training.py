@@ -14,9 +14,11 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.testing import assert_close
 
-from transformer_lib import training
-from transformer_lib.optimizers import cosine_schedule
-from transformer_lib.training import History, token_loss, train
+from transformer_lib.training import train as training
+from transformer_lib.training.history import History
+from transformer_lib.training.losses import token_loss
+from transformer_lib.training.schedules import cosine_schedule
+from transformer_lib.training.train import train
 
 PROGRAMS = Path(__file__).parent / "programs"
 

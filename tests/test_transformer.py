@@ -11,8 +11,8 @@ from torch import nn
 from torch.testing import assert_close
 from torch_weights import like_marian
 
-from transformer_lib.cache import KVCache
 from transformer_lib.generation import generate, greedy
+from transformer_lib.layers.cache import KVCache
 from transformer_lib.models.transformer import BASE, Transformer, TransformerConfig
 
 SMALL = TransformerConfig(

@@ -11,16 +11,12 @@ from oracles import EXACT, redraw
 from torch import nn
 from torch.testing import assert_close
 
-from transformer_lib.attention import collect_attention
-from transformer_lib.cache import KVCache
 from transformer_lib.generation import Sampler, beam_search, generate
-from transformer_lib.models.transformer_xl import (
-    ENWIK8,
-    AdaptiveEmbedding,
-    TransformerXL,
-    TransformerXLConfig,
-)
-from transformer_lib.saving import load_weights, save_weights
+from transformer_lib.layers.adaptive import AdaptiveEmbedding
+from transformer_lib.layers.cache import KVCache
+from transformer_lib.measure.maps import collect_attention
+from transformer_lib.models.transformer_xl import ENWIK8, TransformerXL, TransformerXLConfig
+from transformer_lib.weights import load_weights, save_weights
 
 SMALL = TransformerXLConfig(
     13, d_model=8, num_heads=2, num_layers=3, d_ff=12, dropout=0.3, mem_len=64

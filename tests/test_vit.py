@@ -10,15 +10,9 @@ from oracles import EXACT, randn, redraw
 from torch import nn
 from torch.testing import assert_close
 
-from transformer_lib.models.vit import (
-    VIT_BASE_16,
-    PatchEmbedding,
-    ViT,
-    ViTConfig,
-    interpolate_grid,
-    patchify,
-)
-from transformer_lib.pretrained import load_vit, vit_config
+from transformer_lib.layers.patches import PatchEmbedding, interpolate_grid, patchify
+from transformer_lib.models.vit import VIT_BASE_16, ViT, ViTConfig
+from transformer_lib.pretrained.vit import load_vit, vit_config
 
 SMALL = ViTConfig(12, 4, 3, 5, d_model=8, num_heads=2, num_layers=2, d_ff=12)
 KINDS = [

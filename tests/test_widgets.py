@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from transformer_lib.widgets import AttentionExplorer, slideshow
+from transformer_lib.show.widgets import AttentionExplorer, slideshow
 
 mpl.use("agg")
 

@@ -3,11 +3,11 @@
 import torch
 from torch import nn
 
-from transformer_lib.attention import MultiHeadAttention
-from transformer_lib.decoder import Decoder
-from transformer_lib.encoder import Encoder
-from transformer_lib.feed_forward import FeedForward
-from transformer_lib.layers import DecoderLayer, EncoderLayer
+from transformer_lib.layers.blocks import DecoderLayer, EncoderLayer
+from transformer_lib.layers.decoder import Decoder
+from transformer_lib.layers.encoder import Encoder
+from transformer_lib.layers.feed_forward import FeedForward
+from transformer_lib.layers.multi_head import MultiHeadAttention
 from transformer_lib.models.transformer import Transformer, TransformerConfig
 
 

@@ -1,13 +1,14 @@
 """The Transformer, built piece by piece: every class here is derived in a chapter of the book.
 
-One file holds one idea, and imports only point downward:
+The folders are floors; a file imports only from those that stand before its own:
 
-- bottom: ``masks``, ``positions``, ``cache``, ``feed_forward`` and ``attention`` need torch alone;
-- middle: ``layers`` join attention, feed-forward and norms; ``encoder`` and ``decoder`` stack them;
-- top: ``models`` are whole papers; ``generation`` and ``pretrained`` use them.
-
-Beside the floors stand ``training`` and ``data``, which know no model, and ``plots`` and
-``widgets``, which take tensors and strings.
+- ``checks``: what is asked of arguments, said once;
+- ``layers``: the parts, from masks to encoder and decoder, on torch alone;
+- ``models``: one paper a file;
+- ``generation``, ``weights``: writing with any model, and a model's weights in a file;
+- ``pretrained``: published weights into our models;
+- ``data``, ``training``, ``measure``, ``show``: for any model, and they know none;
+- ``recipes``: how the models that ship were trained.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -14,7 +14,7 @@ from myst_nb.sphinx_ import HideCodeCellNode
 class ApiTable(Directive):
     """A table of a module's public functions and classes, from the code itself.
 
-        ```{api-table} transformer_lib.masks
+        ```{api-table} transformer_lib.layers.masks
         ```
 
     Each row: the name with its arguments, and the first sentence of its docstring.

@@ -3,8 +3,8 @@
 import torch
 from measure import LIMIT, cells, passes, side_by_side
 
-from transformer_lib import attention as library
-from transformer_lib.attention import MultiHeadAttention
+from transformer_lib.layers import kernels
+from transformer_lib.layers.multi_head import MultiHeadAttention
 
 TITLE = "Speed of the plain form against the fused kernel"
 NOTE = (
@@ -17,13 +17,13 @@ HEAD = ("length", "dtype", "pass", "plain, ms", "fused, ms", "fused / plain")
 
 def rows(quick: bool):
     """Time each length, dtype and pass."""
-    rule = library._plain_is_faster
+    rule = kernels.plain_is_faster
     try:
         for seq_len in (16, 32) if quick else (64, 256, 512, 1024):
             for dtype in (torch.float32, torch.bfloat16):
                 yield from _compare(seq_len, dtype, 0.1 if quick else 4.0)
     finally:
-        library._plain_is_faster = rule
+        kernels.plain_is_faster = rule
 
 
 def _compare(seq_len: int, dtype: torch.dtype, seconds: float):
@@ -32,7 +32,7 @@ def _compare(seq_len: int, dtype: torch.dtype, seconds: float):
 
     def in_form(plain: bool):
         def call(layer, x):
-            library._plain_is_faster = lambda *_: plain
+            kernels.plain_is_faster = lambda *_: plain
             return layer(x)
 
         return passes(layer, x, call)

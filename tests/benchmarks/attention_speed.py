@@ -4,7 +4,7 @@ import torch
 from measure import LIMIT, cells, passes, side_by_side
 from torch import nn
 
-from transformer_lib.attention import MultiHeadAttention
+from transformer_lib.layers.multi_head import MultiHeadAttention
 
 TITLE = "Speed of `MultiHeadAttention` against `torch.nn.MultiheadAttention`"
 NOTE = (

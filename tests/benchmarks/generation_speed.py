@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from transformers import GPT2Config, GPT2LMHeadModel, MarianConfig, MarianMTModel
 
 from transformer_lib.generation import State, generate
-from transformer_lib.pretrained import load_gpt2
+from transformer_lib.pretrained.gpt2 import load_gpt2
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from torch_weights import like_marian

@@ -13,8 +13,8 @@ import torch
 from transformer_lib.data.text import load_king_james
 from transformer_lib.generation import Sampler, generate
 from transformer_lib.models.vit import ViT
-from transformer_lib.page_models import DigitReader, TextWriter
 from transformer_lib.recipes import digits_vit, verses_gpt
+from transformer_lib.show.page_models import DigitReader, TextWriter
 
 sys.path.append(str(Path(__file__).parents[1] / "book"))
 

@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from x_transformers import Decoder as XDecoder
 from x_transformers import Encoder as XEncoder
 
-from transformer_lib.attention import MultiHeadAttention
-from transformer_lib.decoder import Decoder
-from transformer_lib.encoder import Encoder
-from transformer_lib.feed_forward import FeedForward
-from transformer_lib.layers import DecoderLayer, EncoderLayer
+from transformer_lib.layers.blocks import DecoderLayer, EncoderLayer
+from transformer_lib.layers.decoder import Decoder
+from transformer_lib.layers.encoder import Encoder
+from transformer_lib.layers.feed_forward import FeedForward
+from transformer_lib.layers.multi_head import MultiHeadAttention
 
 D_MODEL, NUM_HEADS, NUM_LAYERS, D_FF, VOCAB_SIZE = 256, 4, 4, 1024, 1000
 

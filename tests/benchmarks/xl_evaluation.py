@@ -4,9 +4,9 @@ import torch
 from measure import cells, side_by_side
 from torch import Tensor
 
+from transformer_lib.layers.cache import MemoryCache
 from transformer_lib.models.gpt import GPT, GPTConfig
 from transformer_lib.models.transformer_xl import TransformerXL, TransformerXLConfig
-from transformer_lib.relative_attention import MemoryCache
 
 SIZES = {"d_model": 512, "num_heads": 8, "num_layers": 2, "d_ff": 2048, "dropout": 0.0}
 VOCAB_SIZE = 66

@@ -16,16 +16,15 @@ from conftest import PAGES, ROOT, SITE
 from small_page import write_page
 from test_pages import search_for_barriers
 
-from transformer_lib.attention import collect_attention
 from transformer_lib.data.images import load_mnist_5k
 from transformer_lib.data.text import load_king_james
-from transformer_lib.masks import causal_mask, sliding_window_mask
+from transformer_lib.layers.masks import causal_mask, sliding_window_mask
+from transformer_lib.measure.maps import attention_rollout, collect_attention
 from transformer_lib.models.gpt import GPT, GPTConfig
 from transformer_lib.models.vit import ViT, ViTConfig
-from transformer_lib.page_models import DigitReader, TextWriter
-from transformer_lib.quantize import pack, unpack
 from transformer_lib.recipes import digits_vit, verses_gpt
-from transformer_lib.rollout import attention_rollout
+from transformer_lib.show.page_models import DigitReader, TextWriter
+from transformer_lib.show.quantize import pack, unpack
 
 LENGTH = 150  # characters that the writer of the small page writes
 PROMPTS = ["A", "And it came to pass", "In the beginning God created the heaven and the earth.\n"]

@@ -1,5 +1,6 @@
 """What a fault is."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 
@@ -19,3 +20,8 @@ class Fault(NamedTuple):
     old: str
     new: str
     caught_by: str
+
+
+def faults_of(file: str, test_file: str) -> Callable[[str, str, str, str], Fault]:
+    """A short way to write the faults of one file, caught by the tests of another."""
+    return lambda name, old, new, test: Fault(name, file, old, new, f"{test_file}::test_{test}")

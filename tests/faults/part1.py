@@ -1,22 +1,17 @@
 """Part I: masks, attention, cache, positions."""
 
-from faults.fault import Fault
+from faults.fault import Fault, faults_of
 
-
-def _masks(name, old, new, test):
-    return Fault(name, "masks.py", old, new, f"test_masks.py::test_{test}")
-
-
-def _attention(name, old, new, test):
-    return Fault(name, "attention.py", old, new, f"test_attention.py::test_{test}")
+_masks = faults_of("layers/masks.py", "test_masks.py")
+_attention = faults_of("layers/attention.py", "test_attention.py")
+_multi_head = faults_of("layers/multi_head.py", "test_attention.py")
+_kernels = faults_of("layers/kernels.py", "test_attention.py")
+_maps = faults_of("measure/maps.py", "test_attention.py")
+_positions = faults_of("layers/positions.py", "test_positions.py")
 
 
 def _cache(name, old, new, test):
-    return Fault(name, "cache.py", old, new, test)
-
-
-def _positions(name, old, new, test):
-    return Fault(name, "positions.py", old, new, f"test_positions.py::test_{test}")
+    return Fault(name, "layers/cache.py", old, new, test)
 
 
 FORMULA = "attention_is_the_formula_in_scalars"
@@ -190,195 +185,195 @@ FAULTS = [
         "dropout_drops_weights_but_returns_them_whole",
     ),
     # --- the layer
-    _attention(
+    _multi_head(
         "heads split by view, without a transpose",
         "x.unflatten(-1, (self.num_heads, self.head_dim)).transpose(1, 2)",
         "x.reshape(x.size(0), self.num_heads, x.size(1), self.head_dim)",
         TORCH,
     ),
-    _attention(
+    _multi_head(
         "heads split the wrong way round: features interleaved",
         "x.unflatten(-1, (self.num_heads, self.head_dim)).transpose(1, 2)",
         "x.unflatten(-1, (self.head_dim, self.num_heads)).permute(0, 3, 1, 2)",
         "each_head_is_an_attention_in_its_own_features",
     ),
-    _attention(
+    _multi_head(
         "heads merged without the transpose back",
         "self.out_proj(out.transpose(1, 2).flatten(2))",
         "self.out_proj(out.reshape(x.shape))",
         TORCH,
     ),
-    _attention(
+    _multi_head(
         "heads merged with features interleaved",
         "self.out_proj(out.transpose(1, 2).flatten(2))",
         "self.out_proj(out.permute(0, 2, 3, 1).flatten(2))",
         TORCH,
     ),
-    _attention("no output projection", "out = self.out_proj(", "out = (", TORCH),
-    _attention(
+    _multi_head("no output projection", "out = self.out_proj(", "out = (", TORCH),
+    _multi_head(
         "values from the keys' projection",
         "v = self._split(self.v_proj(source))",
         "v = self._split(self.k_proj(source))",
         TORCH,
     ),
-    _attention(
+    _multi_head(
         "keys and values swapped",
-        "_fused(q, k, v, mask, bias, causal, dropout), None",
-        "_fused(q, v, k, mask, bias, causal, dropout), None",
+        "fused(q, k, v, mask, bias, causal, dropout), None",
+        "fused(q, v, k, mask, bias, causal, dropout), None",
         TORCH,
     ),
-    _attention(
+    _multi_head(
         "queries from the context",
         "q = self._split(self.q_proj(x))",
         "q = self._split(self.q_proj(x if context is None else context))",
         TORCH,
     ),
-    _attention(
+    _multi_head(
         "context ignored",
         "source = x if context is None else context",
         "source = x",
         TORCH,
     ),
-    _attention(
+    _multi_head(
         "causal in training only",
         "causal = self.causal and q.size(-2) > 1",
         "causal = self.causal and self.training",
         "no_output_depends_on_the_future",
     ),
-    _attention(
+    _kernels(
         "a causal layer forgets its mask where another is given",
         "return causal if mask is None else mask & causal",
         "return causal if mask is None else mask",
         "a_mask_composes_with_causal",
     ),
-    _attention(
+    _kernels(
         "a mask added to causal by or",
         "return causal if mask is None else mask & causal",
         "return causal if mask is None else mask | causal",
         "a_mask_composes_with_causal",
     ),
-    _attention(
+    _kernels(
         "fused: the kernel's top-left triangle with a cache",
         "if causal and square and mask is None and bias is None:",
         "if causal and mask is None and bias is None:",
         "cached_is_uncached",
     ),
-    _attention(
+    _kernels(
         "fused: the mask is dropped where the kernel is causal",
         "if causal and square and mask is None and bias is None:",
         "if causal and square and bias is None:",
         "a_mask_composes_with_causal",
     ),
-    _attention(
+    _kernels(
         "fused: the bias is dropped where the kernel is causal",
         "if causal and square and mask is None and bias is None:",
         "if causal and square and mask is None:",
         "an_alibi_layer_adds_the_penalty_to_the_scaled_scores",
     ),
-    _attention(
+    _kernels(
         "fused: the bias forgets the mask",
         "mask = bias if mask is None else torch.where(mask, bias, -torch.inf)",
         "mask = bias",
         "an_alibi_layer_adds_the_penalty_to_the_scaled_scores",
     ),
-    _attention(
+    _kernels(
         "fused: hidden keys are likelier than others",
         "torch.where(mask, bias, -torch.inf)",
         "torch.where(mask, bias, 0.0)",
         "an_alibi_layer_adds_the_penalty_to_the_scaled_scores",
     ),
-    _attention(
+    _kernels(
         "fused: a mask that the kernel refuses",
         "x[(None,) * (q.dim() - x.dim())]",
         "x",
         "the_kernel_gets_masks_in_a_form_that_it_need_not_refuse",
     ),
-    _attention(
+    _multi_head(
         "dropout in evaluation too",
         "dropout = self.dropout if self.training else 0.0",
         "dropout = self.dropout",
         "dropout_works_in_training_only",
     ),
-    _attention(
+    _multi_head(
         "fused: dropout in evaluation too",
-        "_fused(q, k, v, mask, bias, causal, dropout), None",
-        "_fused(q, k, v, mask, bias, causal, self.dropout), None",
+        "fused(q, k, v, mask, bias, causal, dropout), None",
+        "fused(q, k, v, mask, bias, causal, self.dropout), None",
         "dropout_works_in_training_only",
     ),
-    _attention(
+    _multi_head(
         "plain: no dropout in training",
         "mask, bias=bias, dropout=dropout, return_weights=True)",
         "mask, bias=bias, return_weights=True)",
         "dropout_works_in_training_only",
     ),
-    _attention(
+    _kernels(
         "fused: no dropout in training",
         "attn_mask=mask, dropout_p=dropout)",
         "attn_mask=mask)",
         "dropout_works_in_training_only",
     ),
-    _attention(
+    _multi_head(
         "the fused form never used",
-        "if return_weights or _plain_is_faster(q.dtype, q.device.type, k.size(-2)):",
+        "if return_weights or plain_is_faster(q.dtype, q.device.type, k.size(-2)):",
         "if True:",
         "the_kernel_is_used_when_nobody_asks_for_weights",
     ),
-    _attention(
+    _kernels(
         "the plain form in bfloat16 at every length",
         " and k_len <= 512",
         "",
         "short_bfloat16_is_plain_on_cpus_made_for_it",
     ),
-    _attention(
+    _multi_head(
         "rotary turns only the queries",
         "self.rotary(q, offset), self.rotary(k, offset)",
         "self.rotary(q, offset), k",
         "a_rotary_layer_turns_queries_and_keys_and_leaves_the_values",
     ),
-    _attention(
+    _multi_head(
         "rotary turns the values too",
         "q, k = self.rotary(q, offset), self.rotary(k, offset)",
         "q, k, v = self.rotary(q, offset), self.rotary(k, offset), self.rotary(v, offset)",
         "a_rotary_layer_turns_queries_and_keys_and_leaves_the_values",
     ),
-    _attention(
+    _multi_head(
         "fresh weights of unit variance",
         "nn.init.xavier_uniform_(proj.weight)",
         "nn.init.normal_(proj.weight)",
         "a_fresh_layer_keeps_the_variance_of_its_input",
     ),
     # --- decoding with a cache
-    _attention(
+    _multi_head(
         "cache: rotary gives every new token position 0",
         "offset = cache.length_of(self) if cache is not None and context is None else 0",
         "offset = 0",
         "cached_is_uncached",
     ),
-    _attention(
+    _multi_head(
         "cache: rotary forgets the offset of the keys",
         "self.rotary(q, offset), self.rotary(k, offset)",
         "self.rotary(q, offset), self.rotary(k)",
         "cached_is_uncached",
     ),
-    _attention(
+    _multi_head(
         "cache: ALiBi forgets the offset",
         "self.alibi(q.size(-2), offset)",
         "self.alibi(q.size(-2))",
         "cached_is_uncached",
     ),
-    _attention(
+    _multi_head(
         "cache: never read",
         "k, v = cache.append(self, k, v)",
         "cache.append(self, k, v)",
         "cached_is_uncached",
     ),
-    _attention(
+    _multi_head(
         "cache: the context's keys computed, and appended, at every step",
         "if cache is not None and context is not None and cache.length_of(self):",
         "if False:",
         "cross_attention_computes_the_keys_of_the_context_once",
     ),
-    _attention(
+    _multi_head(
         "cache: the context's keys computed at every step, but not appended",
         "            k, v = cache.get(self)\n",
         "            cache.get(self)\n"
@@ -441,55 +436,55 @@ FAULTS = [
         "test_cache.py::test_reorder_keeps_the_chosen_rows_of_every_layer",
     ),
     # --- collecting the maps
-    _attention(
+    _maps(
         "collector: a second pass that forgets the mask",
         "maps[name] = result[1].detach()",
         "maps[name] = layer.forward(args[0], return_weights=True)[1].detach()",
         "maps_are_the_weights_of_the_real_forward_pass",
     ),
-    _attention(
+    _maps(
         "collector: the maps keep the whole graph alive",
         "maps[name] = result[1].detach()",
         "maps[name] = result[1]",
         "maps_are_the_weights_of_the_real_forward_pass",
     ),
-    _attention(
+    _maps(
         "collector: the hooks stay after an exception",
         "    finally:\n        for handle in handles:\n            handle.remove()",
         "    finally:\n        pass\n    for handle in handles:\n        handle.remove()",
         "nothing_is_collected_after_the_block",
     ),
-    _attention(
+    _maps(
         "collector: the hooks stay for ever",
         "            handle.remove()",
         "            pass",
         "nothing_is_collected_after_the_block",
     ),
-    _attention(
+    _maps(
         "collector: the caller's wish for weights is forgotten",
         "return result if asked.pop() else result[0]",
         "return result[0]",
         "a_caller_who_asks_for_weights_still_gets_them",
     ),
-    _attention(
+    _maps(
         "collector: the model gets pairs that it did not ask for",
         "return result if asked.pop() else result[0]",
         "return result",
         "collecting_does_not_change_the_outputs",
     ),
-    _attention(
+    _maps(
         "collector: the layer's own arguments are lost",
         'return args, {**kwargs, "return_weights": True}',
         'return args, {"return_weights": True}',
         "maps_are_the_weights_of_the_real_forward_pass",
     ),
-    _attention(
+    _maps(
         "collector: the oldest request is answered first",
         "asked.pop()",
         "asked.pop(0)",
         "a_failed_pass_does_not_confuse_the_next_one",
     ),
-    _attention(
+    _maps(
         "collector: other hooks see the weights",
         "register_forward_hook(keep(name), prepend=True)",
         "register_forward_hook(keep(name))",

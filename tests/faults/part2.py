@@ -1,31 +1,27 @@
 """Part II: blocks, stacks, models, generation, training, saving, optimizers, metrics, data."""
 
-from collections.abc import Callable
+from faults.fault import faults_of
 
-from faults.fault import Fault
+_feed_forward = faults_of("layers/feed_forward.py", "test_feed_forward.py")
+_blocks = faults_of("layers/blocks.py", "test_layers.py")
+_encoder = faults_of("layers/encoder.py", "test_encoder.py")
+_decoder = faults_of("layers/decoder.py", "test_decoder.py")
+_transformer = faults_of("models/transformer.py", "test_transformer.py")
+_checks = faults_of("checks.py", "test_transformer.py")
+_recurrent = faults_of("models/recurrent.py", "test_recurrent.py")
+_generation = faults_of("generation.py", "test_generation.py")
+_train = faults_of("training/train.py", "test_training.py")
+_losses = faults_of("training/losses.py", "test_training.py")
+_checkpoints = faults_of("training/checkpoints.py", "test_saving.py")
+_weights = faults_of("weights.py", "test_saving.py")
+_schedules = faults_of("training/schedules.py", "test_optimizers.py")
+_optimizers = faults_of("training/optimizers.py", "test_optimizers.py")
+_errors = faults_of("measure/errors.py", "test_metrics.py")
+_pronunciations = faults_of("data/pronunciations.py", "test_data_pronunciations.py")
+_downloads = faults_of("data/downloads.py", "test_data_downloads.py")
+_recipe = faults_of("recipes/pronunciations.py", "test_recipes_pronunciations.py")
+_running = faults_of("recipes/running.py", "test_recipes_running.py")
 
-
-def _faults_of(file: str, test_file: str) -> Callable[[str, str, str, str], Fault]:
-    """A short way to write the faults of one file, caught by the tests of another."""
-    return lambda name, old, new, test: Fault(name, file, old, new, f"{test_file}::test_{test}")
-
-
-_feed_forward = _faults_of("feed_forward.py", "test_feed_forward.py")
-_layers = _faults_of("layers.py", "test_layers.py")
-_encoder = _faults_of("encoder.py", "test_encoder.py")
-_decoder = _faults_of("decoder.py", "test_decoder.py")
-_transformer = _faults_of("models/transformer.py", "test_transformer.py")
-_checks = _faults_of("models/checks.py", "test_transformer.py")
-_recurrent = _faults_of("models/recurrent.py", "test_recurrent.py")
-_generation = _faults_of("generation.py", "test_generation.py")
-_training = _faults_of("training.py", "test_training.py")
-_saving = _faults_of("saving.py", "test_saving.py")
-_optimizers = _faults_of("optimizers.py", "test_optimizers.py")
-_metrics = _faults_of("metrics.py", "test_metrics.py")
-_pronunciations = _faults_of("data/pronunciations.py", "test_data_pronunciations.py")
-_downloads = _faults_of("data/downloads.py", "test_data_downloads.py")
-_recipe = _faults_of("recipes/pronunciations.py", "test_recipes_pronunciations.py")
-_running = _faults_of("recipes/running.py", "test_recipes_running.py")
 
 PARTS_OF_THE_PAPER = "parts_are_put_together_as_in_the_paper"
 STEPS = "steps_equal_teacher_forcing"
@@ -86,55 +82,55 @@ FAULTS = [
         "fresh_weights_are_glorot_and_fresh_biases_zero",
     ),
     # --- layers
-    _layers(
+    _blocks(
         "layers: pre-norm adds to the normalised input",
         "            return x + self.dropout(sublayer(norm(x)))",
         "            x = norm(x)\n            return x + self.dropout(sublayer(x))",
         "encoder_layer_equals_torch",
     ),
-    _layers(
+    _blocks(
         "layers: pre-norm without its norm",
         "x + self.dropout(sublayer(norm(x)))",
         "x + self.dropout(sublayer(x))",
         "encoder_layer_equals_torch",
     ),
-    _layers(
+    _blocks(
         "layers: post-norm before the sum",
         "norm(x + self.dropout(sublayer(x)))",
         "x + norm(self.dropout(sublayer(x)))",
         "encoder_layer_equals_torch",
     ),
-    _layers(
+    _blocks(
         "layers: no residual connection",
         "x + self.dropout(sublayer(norm(x)))",
         "self.dropout(sublayer(norm(x)))",
         "sublayers_that_say_nothing_leave_the_input",
     ),
-    _layers(
+    _blocks(
         "layers: pre-norm and post-norm confused",
         "if self.norm_first:",
         "if not self.norm_first:",
         "encoder_layer_equals_torch",
     ),
-    _layers(
+    _blocks(
         "layers: dropout on the sum",
         "x + self.dropout(sublayer(norm(x)))",
         "self.dropout(x + sublayer(norm(x)))",
         "sublayers_that_say_nothing_leave_the_input",
     ),
-    _layers(
+    _blocks(
         "layers: one norm serves two sublayers",
         "            self.norm2,\n            lambda x: self.cross",
         "            self.norm1,\n            lambda x: self.cross",
         "decoder_layer_equals_torch",
     ),
-    _layers(
+    _blocks(
         "layers: the decoder forgets the mask of the source",
         "memory, mask=memory_mask, cache=cache",
         "memory, cache=cache",
         "decoder_layer_equals_torch",
     ),
-    _layers(
+    _blocks(
         "layers: the memory is projected again for every new token",
         "memory, mask=memory_mask, cache=cache",
         "memory, mask=memory_mask",
@@ -540,13 +536,13 @@ FAULTS = [
         SLOWLY,
     ),
     # --- training
-    _training(
+    _train(
         "training: gradients pile up from step to step",
         "                o.zero_grad()",
         "                pass",
         "it_is_the_plain_loop",
     ),
-    _training(
+    _train(
         "training: clipping after the step",
         "            norm = nn.utils.clip_grad_norm_(",
         "            for o in optimizers:\n"
@@ -555,49 +551,49 @@ FAULTS = [
         "            norm = nn.utils.clip_grad_norm_(",
         "clipping_shortens_the_gradient_and_reports_its_true_length",
     ),
-    _training(
+    _train(
         "training: the reported length is the clipped one",
         "history.grad_norm.append(norm.item())",
         "history.grad_norm.append(min(norm.item(), clip or math.inf))",
         "clipping_shortens_the_gradient_and_reports_its_true_length",
     ),
-    _training(
+    _train(
         "training: accumulated gradients summed, not averaged",
         "next(stream)) / accumulate",
         "next(stream))",
         "accumulation_equals_one_big_batch",
     ),
-    _training(
+    _train(
         "training: the schedule counts from 0",
         "schedule(step)\n",
         "schedule(step - 1)\n",
         "schedule_multiplies_the_rate_of_every_group_from_step_one",
     ),
-    _training(
+    _train(
         "training: the factors of the schedule multiply up",
         'group.setdefault("initial_lr", group["lr"]) * factor',
         'group["lr"] * factor',
         "schedule_multiplies_the_rate_of_every_group_from_step_one",
     ),
-    _training(
+    _train(
         "training: the schedule moves the first group only",
         "for group in groups:\n",
         "for group in groups[:1]:\n",
         "schedule_multiplies_the_rate_of_every_group_from_step_one",
     ),
-    _training(
+    _train(
         "training: evaluation in training mode",
         "model.eval()",
         "pass",
         "mode_is_training_within_and_as_before_afterwards",
     ),
-    _training(
+    _train(
         "training: evaluation changes the random numbers of training",
         "    _set_random_state(state)\n    _check_plain",
         "    _check_plain",
         "evaluation_changes_nothing",
     ),
-    _training(
+    _train(
         "training: a NaN is noticed after the step",
         "            _check_finite(step, total.item(), norm.item(), checkpoint)\n"
         "            for o in optimizers:\n"
@@ -607,67 +603,67 @@ FAULTS = [
         "            _check_finite(step, total.item(), norm.item(), checkpoint)\n",
         "nan_stops_with_the_step_and_keeps_the_last_checkpoint",
     ),
-    _training(
+    _train(
         "training: only the loss is watched for NaN",
         '(("loss", loss), ("length of the gradient", norm))',
         '(("loss", loss),)',
         "nan_stops_with_the_step_and_keeps_the_last_checkpoint",
     ),
-    _training(
+    _train(
         "training: everything in bfloat16, asked or not",
         "enabled=autocast",
         "enabled=True",
         "autocast_computes_products_in_bfloat16_and_keeps_weights_in_float32",
     ),
-    _training(
+    _train(
         "training: the random state is not restored",
         '_set_random_state(found.state["random"][rank])',
         "pass",
         TWO_PARTS,
     ),
-    _training(
+    _train(
         "training: the state of the optimizer is not loaded",
         "optimizer.load_state_dict(state)",
         "pass",
         TWO_PARTS,
     ),
-    _training(
+    _train(
         "training: the weights are not loaded",
         "load_weights(model, found.weights_file)",
         "pass",
         TWO_PARTS,
     ),
-    _training(
+    _train(
         "training: a resumed run begins with the first batch",
         "len(history) * accumulate * world + rank",
         "rank",
         TWO_PARTS,
     ),
-    _training(
+    _train(
         "training: a resumed run forgets that a step took several batches",
         "len(history) * accumulate * world + rank",
         "len(history) * world + rank",
         TWO_PARTS,
     ),
-    _training(
+    _train(
         "training: a resumed run forgets what evaluation had found",
         '"history": asdict(history),',
         '"history": asdict(history) | {"scores": {}},',
         TWO_PARTS,
     ),
-    _training(
+    _train(
         "training: every process reads the same batches",
         "* world + rank, world)",
         "* world, world)",
         "two_processes_do_what_one_does_with_the_double_batch",
     ),
-    _training(
+    _losses(
         "loss: averaged over the padding too",
         "        ignore_index=pad_id,\n",
         "",
         "token_loss_skips_padding",
     ),
-    _training(
+    _losses(
         "loss: label smoothing over V - 2, as in the paper's first code",
         "    return F.cross_entropy(\n",
         "    log_p = logits.log_softmax(dim=-1)\n"
@@ -679,93 +675,93 @@ FAULTS = [
         "label_smoothing_spreads_over_all_classes",
     ),
     # --- saving
-    _saving(
+    _checkpoints(
         "saving: a checkpoint is written under its own name",
         'folder / "partial", folder / f"step-{step:08d}"',
         'folder / f"step-{step:08d}", folder / f"step-{step:08d}"',
         DEATH,
     ),
-    _saving(
+    _weights(
         "saving: weights are written over the old ones",
         'partial = Path(f"{file}.partial")',
         "partial = Path(file)",
         "death_while_writing_leaves_the_old_weights",
     ),
-    _saving(
+    _checkpoints(
         "saving: a checkpoint gets its name before it is on the disk",
         '    for path in (partial / "state.pt", partial / "SHA256SUMS", partial):\n'
-        "        _sync(path)\n",
+        "        sync(path)\n",
         "",
         "everything_is_on_the_disk_before_it_gets_its_name",
     ),
-    _saving(
+    _checkpoints(
         "saving: weights get their name before they are on the disk",
-        "    _sync(partial)\n",
+        "    sync(partial)\n",
         "",
         "everything_is_on_the_disk_before_it_gets_its_name",
     ),
-    _saving(
+    _checkpoints(
         "saving: the sums are not checked",
         "if _sha256(path / name) != expected:",
         "if False:",
         "damaged_checkpoint_is_passed_over",
     ),
-    _saving(
+    _checkpoints(
         "saving: the oldest checkpoint is taken",
         "reverse=True",
         "reverse=False",
         "newest_checkpoint_is_found_and_two_are_kept",
     ),
-    _saving(
+    _checkpoints(
         "saving: no checkpoint before the newest is kept",
         "KEEP = 2",
         "KEEP = 1",
         "newest_checkpoint_is_found_and_two_are_kept",
     ),
-    _saving(
+    _checkpoints(
         "saving: all damaged, and the run starts anew without a word",
         "    if damaged:\n        raise ValueError",
         "    if False:\n        raise ValueError",
         "when_all_are_damaged_it_says_so",
     ),
-    _saving(
+    _weights(
         "saving: names that do not fit are passed over",
         "if any(differences.values()):",
         "if False:",
         "other_weights_are_refused_with_all_differences_and_nothing_changes",
     ),
-    _saving(
+    _checkpoints(
         "saving: a checkpoint may hold code",
         "weights_only=True",
         "weights_only=False",
         "state_is_never_unpickled_into_code",
     ),
     # --- optimizers
-    _optimizers(
+    _schedules(
         "schedule: the paper's without d_model",
         "return d_model**-0.5 * min(",
         "return min(",
         "paper_schedule_has_the_values_of_its_formula",
     ),
-    _optimizers(
+    _schedules(
         "schedule: the paper's rises for ever",
         "min(step**-0.5, step * warmup**-1.5)",
         "max(step**-0.5, step * warmup**-1.5)",
         "paper_schedule_has_the_values_of_its_formula",
     ),
-    _optimizers(
+    _schedules(
         "schedule: the cosine begins before the warm-up ends",
         "(step - warmup) / (steps - warmup)",
         "step / steps",
         "cosine_schedule_rises_and_falls_to_zero",
     ),
-    _optimizers(
+    _schedules(
         "schedule: the cosine begins with a step at rate zero",
         "            return step / warmup",
         "            return (step - 1) / warmup",
         "cosine_schedule_rises_and_falls_to_zero",
     ),
-    _optimizers(
+    _schedules(
         "schedule: the plateau depends on the length of the run",
         "(steps - step) / decay if step > steps - decay else 1.0",
         "(steps - step) / (steps - warmup)",
@@ -847,37 +843,37 @@ FAULTS = [
         "matrices_go_to_muon_and_the_rest_to_adamw",
     ),
     # --- metrics
-    _metrics(
+    _errors(
         "metrics: edits per phoneme of the hypothesis",
         "phonemes - length,",
         "phonemes + len(hypothesis),",
         "with_one_reference_it_is_what_jiwer_computes",
     ),
-    _metrics(
+    _errors(
         "metrics: the farthest of the listed pronunciations",
         "distance, length = min(",
         "distance, length = max(",
         "nearest_reference_counts",
     ),
-    _metrics(
+    _errors(
         "metrics: only the first listed pronunciation",
         "for one in listed)",
         "for one in listed[:1])",
         "nearest_reference_counts",
     ),
-    _metrics(
+    _errors(
         "metrics: a mean of rates instead of the rate of all",
         "edits + distance, phonemes - length",
         "edits - distance / length, phonemes + 1",
         "with_one_reference_it_is_what_jiwer_computes",
     ),
-    _metrics(
+    _errors(
         "metrics: a word counts as often as it has edits",
         "wrong + (distance > 0)",
         "wrong + distance",
         "with_one_reference_it_is_what_jiwer_computes",
     ),
-    _metrics(
+    _errors(
         "metrics: a substitution costs two edits",
         "diagonal + (x != y)",
         "diagonal + 2 * (x != y)",

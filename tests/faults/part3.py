@@ -1,26 +1,21 @@
 """Parts III and IV: GPT, its text, counts and weights, models in the page, and pictures."""
 
-from collections.abc import Callable
+from faults.fault import faults_of
 
-from faults.fault import Fault
+_gpt = faults_of("models/gpt.py", "test_gpt.py")
+_text = faults_of("data/text.py", "test_data_text.py")
+_ngrams = faults_of("measure/ngrams.py", "test_ngrams.py")
+_bits = faults_of("measure/bits.py", "test_metrics.py")
+_table = faults_of("pretrained/table.py", "test_pretrained.py")
+_gpt2 = faults_of("pretrained/gpt2.py", "test_pretrained.py")
+_quantize = faults_of("show/quantize.py", "test_quantize.py")
+_page_models = faults_of("show/page_models.py", "test_page_models.py")
+_recipe = faults_of("recipes/verses_gpt.py", "test_recipes_verses_gpt.py")
+_patches = faults_of("layers/patches.py", "test_vit.py")
+_vit = faults_of("models/vit.py", "test_vit.py")
+_maps = faults_of("measure/maps.py", "test_rollout.py")
+_images = faults_of("data/images.py", "test_data_images.py")
 
-
-def _faults_of(file: str, test_file: str) -> Callable[[str, str, str, str], Fault]:
-    """A short way to write the faults of one file, caught by the tests of another."""
-    return lambda name, old, new, test: Fault(name, file, old, new, f"{test_file}::test_{test}")
-
-
-_gpt = _faults_of("models/gpt.py", "test_gpt.py")
-_text = _faults_of("data/text.py", "test_data_text.py")
-_ngrams = _faults_of("ngrams.py", "test_ngrams.py")
-_metrics = _faults_of("metrics.py", "test_metrics.py")
-_pretrained = _faults_of("pretrained.py", "test_pretrained.py")
-_quantize = _faults_of("quantize.py", "test_quantize.py")
-_page = _faults_of("page_models.py", "test_page_models.py")
-_recipe = _faults_of("recipes/verses_gpt.py", "test_recipes_verses_gpt.py")
-_vit = _faults_of("models/vit.py", "test_vit.py")
-_rollout = _faults_of("rollout.py", "test_rollout.py")
-_images = _faults_of("data/images.py", "test_data_images.py")
 
 DISTRIBUTION = "after_every_context_it_is_a_distribution"
 GPT2 = "logits_equal_gpt2s"
@@ -92,63 +87,63 @@ FAULTS = [
         DISTRIBUTION,
     ),
     # --- metrics: bits
-    _metrics(
+    _bits(
         "bits: nats",
         "row[done - start :] / math.log(2)",
         "row[done - start :]",
         "chunks_are_read_alone",
     ),
-    _metrics(
+    _bits(
         "bits: a window counts again what the last one has judged",
         "bits[done : start + window] = row[done - start :]",
         "bits[start : start + window] = row",
         "a_sliding_window_counts_only_what_is_new_in_it",
     ),
-    _metrics(
+    _bits(
         "bits: what does not fill the last window is left out",
         "*range(0, length - window, stride), length - window]",
         "*range(0, length - window + 1, stride)]",
         "every_token_but_the_first_counts_once",
     ),
     # --- pretrained
-    _pretrained(
+    _table(
         "GPT-2: exact GELU",
         '"gelu_new": "gelu_tanh",',
         '"gelu_new": "gelu",',
         GPT2,
     ),
-    _pretrained(
+    _gpt2(
         "GPT-2: a square Conv1D is not transposed",
         '_ATTENTION + "out_proj.*", transpose=True',
         '_ATTENTION + "out_proj.*"',
         GPT2,
     ),
-    _pretrained(
+    _gpt2(
         "GPT-2: queries, keys and values cut in another order",
         'for part in "qkv"',
         'for part in "kqv"',
         GPT2,
     ),
-    _pretrained(
+    _gpt2(
         "GPT-2: another eps than the published one",
         'eps=published.get("layer_norm_epsilon", 1e-5)',
         "eps=1e-5",
         "other_gpt2s_are_read_too",
     ),
-    _pretrained(
+    _table(
         "pretrained: what is left over in the file is passed over",
         '            wrong.setdefault("left over in the file", []).append(name)\n'
         "            continue\n",
         "            continue\n",
         "what_does_not_fit_is_listed_and_nothing_is_loaded",
     ),
-    _pretrained(
+    _table(
         "pretrained: the prefix stays on the names",
         "line.match(name.removeprefix(prefix))",
         "line.match(name)",
         "tensors_are_turned_cut_and_left_out_as_the_table_says",
     ),
-    _pretrained(
+    _table(
         "pretrained: of two tensors for one weight the last wins",
         "elif target in new and not torch.equal(new[target], piece):",
         "elif False:",
@@ -173,7 +168,7 @@ FAULTS = [
         "if False:",
         "what_was_packed_comes_back",
     ),
-    _page(
+    _page_models(
         "page: pixels are cut off instead of rounded",
         "(samples * 255).round()",
         "(samples * 255 - 0.5).clamp(min=0)",
@@ -193,7 +188,7 @@ FAULTS = [
         "loss_is_that_of_every_next_character",
     ),
     # --- models/vit
-    _vit(
+    _patches(
         "ViT: patches column by column",
         "x.permute(0, 2, 4, 1, 3, 5)",
         "x.permute(0, 4, 2, 1, 3, 5)",
@@ -229,26 +224,26 @@ FAULTS = [
         "patches, own = self.positions.table.weight.tensor_split([old**2])",
         "class_token_keeps_its_position",
     ),
-    _vit(
+    _patches(
         "ViT: positions interpolated from corner to corner",
         "align_corners=False",
         "align_corners=True",
         "class_token_keeps_its_position",
     ),
     # --- rollout
-    _rollout(
+    _maps(
         "rollout: no residual connection",
         "layer if rollout is None else layer @ rollout",
         "mean if rollout is None else mean @ rollout",
         PATHS,
     ),
-    _rollout(
+    _maps(
         "rollout: rows that add up to 2",
         "device=mean.device)) / 2",
         "device=mean.device))",
         PATHS,
     ),
-    _rollout(
+    _maps(
         "rollout: the first layer comes last",
         "else layer @ rollout",
         "else rollout @ layer",

@@ -1,21 +1,19 @@
 """Part V: how far a model looks, relative attention, Transformer-XL, streams, and its training."""
 
-from collections.abc import Callable
+from faults.fault import faults_of
 
-from faults.fault import Fault
+_effective_context = faults_of("measure/effective_context.py", "test_effective_context.py")
+_relative = faults_of("layers/relative.py", "test_relative_attention.py")
+_positions = faults_of("layers/positions.py", "test_relative_attention.py")
+_cache = faults_of("layers/cache.py", "test_relative_attention.py")
+_transformer_xl = faults_of("models/transformer_xl.py", "test_transformer_xl.py")
+_memory = faults_of("layers/memory.py", "test_transformer_xl.py")
+_adaptive = faults_of("layers/adaptive.py", "test_transformer_xl.py")
+_streams = faults_of("data/streams.py", "test_data_streams.py")
+_segments = faults_of("training/segments.py", "test_segments.py")
+_bits = faults_of("measure/bits.py", "test_segments.py")
+_train = faults_of("training/train.py", "test_segments.py")
 
-
-def _faults_of(file: str, test_file: str) -> Callable[[str, str, str, str], Fault]:
-    """A short way to write the faults of one file, caught by the tests of another."""
-    return lambda name, old, new, test: Fault(name, file, old, new, f"{test_file}::test_{test}")
-
-
-_context = _faults_of("effective_context.py", "test_effective_context.py")
-_attention = _faults_of("relative_attention.py", "test_relative_attention.py")
-_model = _faults_of("models/transformer_xl.py", "test_transformer_xl.py")
-_streams = _faults_of("data/streams.py", "test_data_streams.py")
-_segments = _faults_of("segments.py", "test_segments.py")
-_training = _faults_of("training.py", "test_segments.py")
 
 TERMS = "it_is_the_four_terms_over_all_pairs"
 FORMS = "both_forms_agree_in_gradients"
@@ -29,298 +27,298 @@ TWO_PARTS = "run_in_two_parts_is_the_run_in_one_bit_by_bit"
 
 FAULTS = [
     # --- how far a model looks
-    _context(
+    _effective_context(
         "compared with oneself, not with the best of the group",
         "baseline = best.gather(-1, hardest)",
         "baseline = losses[:, :-1].gather(-1, hardest.expand(len(losses), -1, -1))",
         "gains_equal_the_formula",
     ),
-    _context(
+    _effective_context(
         "what is lost counts too, not only what beats the baseline",
         "torch.minimum(baseline, longer)",
         "longer",
         "a_model_that_never_beats_the_baseline_gains_nothing",
     ),
-    _context(
+    _effective_context(
         "the easiest positions in place of the hardest",
         "descending=True, stable=True",
         "descending=False, stable=True",
         "the_ratio_takes_the_positions_where_the_baseline_is_worst",
     ),
-    _context(
+    _effective_context(
         "the baseline knows the long context already",
         "losses.min(dim=0).values[:-1]",
         "losses.min(dim=0).values[1:]",
         "a_worked_example",
     ),
-    _context(
+    _effective_context(
         "nats saved in place of the part of the perplexity",
         "return -torch.expm1(-saved)",
         "return saved",
         "a_worked_example",
     ),
-    _context(
+    _effective_context(
         "a gain at the threshold is not enough",
         "if gain < threshold",
         "if gain <= threshold",
         "a_gain_at_the_threshold_is_enough",
     ),
     # --- relative attention: the four terms
-    _attention(
+    _relative(
         "u and v exchanged",
         "q = self._split(q + self.content_bias)",
         "q = self._split(q + self.position_bias)",
         TERMS,
     ),
-    _attention(
+    _relative(
         "no u: contents are not liked for themselves",
         "q = self._split(q + self.content_bias)",
         "q = self._split(q)",
         TERMS,
     ),
-    _attention(
+    _relative(
         "no v: distances are not liked for themselves",
         "self._position_scores(q + self.position_bias, k_len",
         "self._position_scores(q, k_len",
         TERMS,
     ),
-    _attention(
+    _relative(
         "position scores not divided by the root of head_dim",
         "self.r_proj(rows) / math.sqrt(self.head_dim)",
         "self.r_proj(rows)",
         TERMS,
     ),
-    _attention(
+    _relative(
         "positions not projected: no W_kR",
         "rows = self.r_proj(rows) /",
         "rows = rows /",
         TERMS,
     ),
-    _attention(
+    _relative(
         "positions without gradient",
         "rows = self.r_proj(rows) /",
         "rows = self.r_proj(rows).detach() /",
         FORMS,
     ),
-    _attention(
+    _relative(
         "garbage above the diagonal: not causal",
         "seen = causal_mask(q_len, k_len, device=x.device)",
         "seen = torch.ones(q_len, k_len, dtype=torch.bool, device=x.device)",
         "the_future_changes_nothing",
     ),
-    _attention(
+    _relative(
         "causal triangle aligned top-left under a memory",
         "seen = causal_mask(q_len, k_len, device=x.device)",
         "seen = torch.ones(q_len, k_len, dtype=torch.bool, device=x.device).tril()",
         TERMS,
     ),
-    _attention(
+    _relative(
         "mask given by the caller ignored",
         "seen = seen & mask",
         "seen = seen & seen",
         "a_mask_composes_and_a_query_that_sees_nothing_gets_zeros",
     ),
-    _attention(
+    _relative(
         "memory behind the segment",
         "k = torch.cat([self._split(self.k_proj(memory)), k], dim=2)",
         "k = torch.cat([k, self._split(self.k_proj(memory))], dim=2)",
         TERMS,
     ),
-    _attention(
+    _relative(
         "memory makes keys, but its values are exchanged",
         "v = torch.cat([self._split(self.v_proj(memory)), v], dim=2)",
         "v = torch.cat([self._split(self.v_proj(memory)).flip(2), v], dim=2)",
         TERMS,
     ),
-    _attention(
+    _relative(
         "same_length one position too long",
         "sliding_window_mask(q_len, k_len, window=window,",
         "sliding_window_mask(q_len, k_len, window=window + 1,",
         "same_length_is_exactly_the_last_positions",
     ),
-    _attention(
+    _relative(
         "dropout on weights in evaluation",
         "dropout = self.dropout if self.training else 0.0",
         "dropout = self.dropout",
         "dropout_falls_on_weights_in_training_only",
     ),
-    _attention(
+    _relative(
         "no dropout on R",
         "self.position_dropout(self.positions(x, length, clamp_len))",
         "self.positions(x, length, clamp_len)",
         "dropout_falls_on_positions_in_training_only",
     ),
     # --- positions and the shift
-    _attention(
+    _positions(
         "rows from near to far",
         "torch.arange(length - 1, -1, -1,",
         "torch.arange(0, length, 1,",
         ROWS,
     ),
-    _attention(
+    _positions(
         "sines and cosines mixed one by one",
         "torch.cat([sin, cos], dim=-1)",
         "torch.stack([sin, cos], dim=-1).flatten(1)",
         ROWS,
     ),
-    _attention(
+    _positions(
         "cosines first", "torch.cat([sin, cos], dim=-1)", "torch.cat([cos, sin], dim=-1)", ROWS
     ),
-    _attention(
+    _positions(
         "clamp_len one too short",
         "rows[distances.clamp(max=clamp_len)]",
         "rows[distances.clamp(max=max(0, clamp_len - 1))]",
         ROWS,
     ),
-    _attention(
+    _relative(
         "shift by one too few",
         "scores.flatten(-2)[..., q_len:].unflatten",
         "scores.flatten(-2)[..., q_len - 1 : -1].unflatten",
         SHIFT,
     ),
-    _attention(
+    _relative(
         "no shift: every query takes the distances of the last",
         "return scores.flatten(-2)[..., q_len:].unflatten(-1, (q_len, k_len))",
         "return scores[..., 1:]",
         SHIFT,
     ),
-    _attention(
+    _relative(
         "shift that copies",
         "return scores.flatten(-2)[..., q_len:]",
         "return scores.flatten(-2)[..., q_len:].clone()",
         SHIFT,
     ),
     # --- positions kept for evaluation, and the cache
-    _attention("kept positions survive changes in place", "weight._version", "0", KEPT),
-    _attention(
+    _relative("kept positions survive changes in place", "weight._version", "0", KEPT),
+    _relative(
         "kept positions survive fused optimizers",
         "            self._kept = None  # a step may follow, and fused optimizers leave no trace of"
         " theirs\n",
         "",
         KEPT,
     ),
-    _attention(
+    _relative(
         "kept positions survive another clamp_len",
         "state = clamp_len, weight.data_ptr()",
         "state = weight.data_ptr()",
         "kept_positions_follow_type_and_clamp",
     ),
-    _attention(
+    _relative(
         "kept positions cut at the wrong end",
         "return kept[..., kept.size(-1) - length :]",
         "return kept[..., :length]",
         "kept_positions_serve_every_length",
     ),
-    _attention(
+    _relative(
         "positions made anew at every call",
         "self._kept = state, self._project(x, room, clamp_len)",
         "self._kept = None, self._project(x, room, clamp_len)",
         "kept_positions_serve_every_length",
     ),
-    _attention(
+    _cache(
         "cache remembers one position too many",
         "start = max(0, length - self.mem_len - k.size(2))",
         "start = max(0, length - self.mem_len - k.size(2) - 1)",
         "cache_is_memory",
     ),
-    _attention(
+    _cache(
         "cache that never forgets",
         "if length > 2 * self.mem_len:",
         "if False:",
         "cache_forgets",
     ),
     # --- the model
-    _model(
+    _transformer_xl(
         "memory with gradient",
         "[part.detach() for part in parts]",
         "[part for part in parts]",
         "memory_carries_no_gradient",
     ),
-    _model(
+    _transformer_xl(
         "memory of outputs instead of inputs",
         "            reads.append(read)\n",
         "            reads.append(x)\n",
         INPUTS,
     ),
-    _model(
+    _transformer_xl(
         "every layer reads the memory of the first",
         "None if memory is None else memory[n]",
         "None if memory is None else memory[0]",
         LONG_PASS,
     ),
-    _model(
+    _transformer_xl(
         "memory is the last segment only",
         "parts = [x] if old is None else",
         "parts = [x] if True else",
         LONG_PASS,
     ),
-    _model(
+    _transformer_xl(
         "memory keeps the oldest positions",
         "[old[:, max(0, old.size(1) - room) :], x]",
         "[old[:, :room], x]",
         INPUTS,
     ),
-    _model(
+    _transformer_xl(
         "query and memory length exchanged in the update",
         "room = mem_len - x.size(1)",
         "room = x.size(1) - mem_len if x.size(1) > mem_len else x.size(1)",
         INPUTS,
     ),
-    _model(
+    _memory(
         "pre-norm: what is remembered is not normed",
         "        x = self._add(x, self.norm1, attend)\n",
         "        before = x\n        x, read[:] = self._add(x, self.norm1, attend), [before]\n",
         LONG_PASS,
     ),
-    _model(
+    _transformer_xl(
         "pre-norm without a final norm",
         "nn.LayerNorm(d_model) if config.norm_first else nn.Identity()",
         "nn.Identity()",
         "it_is_its_layers_one_after_another",
     ),
-    _model(
+    _transformer_xl(
         "embeddings not multiplied by the root of d_model",
         " * math.sqrt(self.config.d_model)",
         "",
         "it_is_its_layers_one_after_another",
     ),
-    _model(
+    _transformer_xl(
         "u and v of each layer though they are shared",
         "content_bias=u,",
         "content_bias=None,",
         "parameters_are_as_many_as_published",
     ),
-    _model(
+    _transformer_xl(
         "same_length ignored",
         '"window": mem_len if same_length else None',
         '"window": None',
         "same_length_sees_exactly_the_last_positions",
     ),
-    _model(
+    _transformer_xl(
         "read forgets the length of its cache",
         "        if mem_len is None and cache is not None:\n            mem_len = cache.mem_len\n",
         "",
         "read_keeps_the_length_of_its_cache",
     ),
-    _model(
+    _transformer_xl(
         "a long prompt is read as one segment without memory",
         "logits = self.read(segment, state)[0][:, -1]",
         "logits = self.read(segment)[0][:, -1]",
         "generation_with_memory_is_the_full_pass",
     ),
-    _model(
+    _adaptive(
         "adaptive embedding: rare words shifted",
         "table(ids[inside] - self.edges[n])",
         "table((ids[inside] - self.edges[n]).flip(0))",
         "adaptive_embedding_looks_up_each_group",
     ),
-    _model(
+    _transformer_xl(
         "adaptive softmax: a target that does not count is scored",
         "counts = targets != IGNORED",
         "counts, targets = targets == targets, targets.clamp(min=0)",
         "targets_give_the_loss_of_each",
     ),
-    _model(
+    _transformer_xl(
         "memory of another batch is let through",
         "if x.shape != wanted:",
         "if False:",
@@ -395,25 +393,25 @@ FAULTS = [
         "losses[:, : losses.size(1) - start].sum() / counted",
         "half_loss_counts_the_second_half",
     ),
-    _segments(
+    _bits(
         "bits are nats",
         "losses.double() / math.log(2)",
         "losses.double()",
         "bits_are_those_of_one_long_pass",
     ),
-    _segments(
+    _bits(
         "measured without memory",
         "losses, memory = read(segment.inputs, memory,",
         "losses, _ = read(segment.inputs, memory,",
         "bits_are_those_of_one_long_pass",
     ),
-    _training(
+    _train(
         "memory not saved",
         'loss.state_dict() if hasattr(loss, "state_dict") else None',
         "None",
         TWO_PARTS,
     ),
-    _training(
+    _train(
         "memory not restored",
         "        loss.load_state_dict(state)\n",
         "        pass\n",

@@ -3,6 +3,7 @@
 import ast
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from itertools import chain
 from pathlib import Path
 
@@ -16,56 +17,59 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 
 # What each chapter derives: a module, or one symbol of it. Imported from that chapter on.
 DERIVED = {
-    1: ["masks", "attention.attention"],
-    2: ["attention.MultiHeadAttention", "attention.collect_attention"],
-    3: ["positions"],
-    4: ["feed_forward", "layers"],
-    5: ["encoder"],
-    6: ["decoder"],
+    1: ["layers.masks", "layers.attention"],
+    2: ["layers.multi_head", "measure.maps.collect_attention"],
+    3: ["layers.positions"],
+    4: ["layers.feed_forward", "layers.blocks"],
+    5: ["layers.encoder"],
+    6: ["layers.decoder"],
     7: [
         "models.transformer",
-        "training",
-        "optimizers",
-        "saving",
-        "metrics",
+        "training.checkpoints",
+        "training.history",
+        "training.losses",
+        "training.optimizers",
+        "training.schedules",
+        "training.train",
+        "weights",
+        "measure.errors",
+        "measure.bits",
         "recipes.pronunciations",
     ],
-    8: ["generation", "cache"],
+    8: ["generation", "layers.cache"],
     9: ["models.recurrent"],
-    10: ["models.gpt", "ngrams", "recipes.verses_gpt", "quantize"],
-    14: ["models.vit", "rollout", "recipes.digits_vit"],
-    19: ["effective_context"],
-    21: ["relative_attention"],
-    22: ["models.transformer_xl", "segments", "recipes.verses_xl"],
+    10: ["models.gpt", "measure.ngrams", "recipes.verses_gpt", "show.quantize"],
+    14: ["layers.patches", "models.vit", "measure.maps.attention_rollout", "recipes.digits_vit"],
+    19: ["measure.effective_context"],
+    21: ["layers.relative"],
+    22: [
+        "layers.adaptive",
+        "layers.memory",
+        "models.transformer_xl",
+        "training.segments",
+        "recipes.verses_xl",
+    ],
 }
-ALWAYS = ["data", "plots", "widgets", "page_models"]
+ALWAYS = ["data", "show.plots", "show.widgets", "show.page_models"]
 
-# From the bottom up: a module imports only from floors below its own.
+# A folder, or a file beside the folders, imports only what stands before it here, and itself.
 FLOORS = [
-    ["masks", "positions", "cache", "feed_forward", "ngrams", "rollout", "effective_context"],
-    ["attention"],
-    ["layers", "relative_attention"],
-    ["encoder"],
-    ["decoder"],
-    ["models.checks"],
-    ["models"],
-    ["generation", "pretrained"],
-    ["recipes.running"],
-    ["recipes"],
-]
-# Beside the floors: they import no floor, and of the floors only the recipes import them.
-BESIDE = [
-    "training",
-    "optimizers",
-    "saving",
-    "metrics",
+    "checks",
+    "layers",
+    "models",
+    "generation",
+    "weights",
+    "pretrained",
     "data",
-    "plots",
-    "widgets",
-    "segments",
-    "quantize",
-    "page_models",
+    "training",
+    "measure",
+    "show",
+    "recipes",
 ]
+# They are for any model, and know none.
+BESIDE = ["generation", "weights", "data", "training", "measure", "show"]
+MODELS = ["models", "pretrained"]
+TORCH_ONLY = ["checks", "layers", "models"]
 
 
 def imports(tree: ast.AST, package: str = "") -> Iterator[str]:
@@ -105,15 +109,15 @@ def too_early(source: str, chapter: int) -> list[str]:
 
 
 def upward(source: str, module: str) -> list[str]:
-    """The imports of a module that lead up, sideways, or (up to the models) out of torch."""
+    """The imports of a module that lead up, to a model, or (up to the models) out of torch."""
     package = ".".join(["transformer_lib", *module.split(".")[:-1]])
     names = list(imports(ast.parse(source), package))
-    if is_within(module, BESIDE):
-        return [name for name in ours(names) if not is_within(name, BESIDE)]
-    floor = next(i for i, modules in enumerate(FLOORS) if is_within(module, modules))
-    below = [*chain(*FLOORS[:floor]), *(BESIDE if is_within(module, ["recipes"]) else [])]
+    floor = module.split(".")[0]
+    below = FLOORS[: FLOORS.index(floor) + 1]
+    if floor in BESIDE:
+        below = [name for name in below if name not in MODELS]
     wrong = [name for name in ours(names) if not is_within(name, below)]
-    if floor <= FLOORS.index(["models"]):
+    if floor in TORCH_ONLY:
         known = sys.stdlib_module_names | {"torch", "transformer_lib"}
         wrong += [name for name in names if name.split(".")[0] not in known]
     return wrong
@@ -139,8 +143,23 @@ def test_a_chapter_imports_only_what_is_derived_by_then(path):
 
 @pytest.mark.parametrize(("module", "path"), modules().items(), ids=modules())
 def test_a_module_imports_only_downward(module, path):
-    assert is_within(module, [*BESIDE, *chain(*FLOORS)]), f"give {module} its floor in FLOORS"
+    assert module.split(".")[0] in FLOORS, f"give {module} its floor in FLOORS"
     assert not upward(path.read_text(encoding="utf-8"), module)
+
+
+@pytest.mark.parametrize("floor", FLOORS)
+def test_the_modules_of_a_floor_stand_on_each_other_without_a_circle(floor):
+    below = {
+        module: {
+            other
+            for other in modules()
+            for name in ours(imports(ast.parse(path.read_text(encoding="utf-8"))))
+            if is_within(name, [other])
+        }
+        for module, path in modules().items()
+        if is_within(module, [floor])
+    }
+    list(TopologicalSorter(below).static_order())  # raises CycleError
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("__init__.py")), ids=lambda p: p.parent.name)
@@ -159,18 +178,24 @@ def test_what_a_chapter_is_said_to_derive_is_there():
 @pytest.mark.parametrize(
     ("source", "chapter", "early"),
     [
-        ("from transformer_lib.attention import MultiHeadAttention", 1, True),
-        ("from transformer_lib.attention import MultiHeadAttention", 2, False),
-        ("from transformer_lib.attention import MultiHeadAttention as M, attention", 1, True),
-        ("from transformer_lib import attention", 1, True),
-        ("import transformer_lib.positions", 2, True),
+        ("from transformer_lib.layers.multi_head import MultiHeadAttention", 1, True),
+        ("from transformer_lib.layers.multi_head import MultiHeadAttention", 2, False),
+        ("from transformer_lib.layers.multi_head import MultiHeadAttention as M", 1, True),
+        ("from transformer_lib.measure.maps import collect_attention, attention_rollout", 2, True),
+        ("from transformer_lib.layers import attention", 1, False),
+        ("from transformer_lib.layers import attention, positions", 1, True),
+        ("import transformer_lib.layers.positions", 2, True),
         ("import transformer_lib", 9, True),
-        ("from transformer_lib.attention import *", 1, True),
-        ("import importlib\nimportlib.import_module('transformer_lib.encoder')", 4, True),
-        ("%matplotlib inline\ndef f():\n    from transformer_lib.decoder import Decoder", 5, True),
-        ("from transformer_lib.masks import causal_mask\nimport torch", 1, False),
+        ("from transformer_lib.layers.multi_head import *", 1, True),
+        ("import importlib\nimportlib.import_module('transformer_lib.layers.encoder')", 4, True),
         (
-            "from transformer_lib import plots\nfrom transformer_lib.data.verses import verse",
+            "%matplotlib inline\ndef f():\n    from transformer_lib.layers.decoder import Decoder",
+            5,
+            True,
+        ),
+        ("from transformer_lib.layers.masks import causal_mask\nimport torch", 1, False),
+        (
+            "from transformer_lib.show import plots\nfrom transformer_lib.data.verses import verse",
             1,
             False,
         ),
@@ -184,24 +209,22 @@ def test_the_check_of_chapters_can_fail(source, chapter, early):
 @pytest.mark.parametrize(
     ("source", "module", "wrong"),
     [
-        ("from transformer_lib.attention import attention", "masks", True),
-        ("from transformer_lib.masks import causal_mask", "positions", True),
-        ("from transformer_lib.masks import causal_mask", "attention", False),
-        ("from .masks import causal_mask", "attention", False),
-        ("from .decoder import Decoder", "encoder", True),
-        ("from ..training import train", "recipes.spell", False),
-        ("from .running import Clock", "recipes.spell", False),
-        ("from .spell import SEED", "recipes.running", True),
+        ("from transformer_lib.models.gpt import GPT", "layers.masks", True),
+        ("from transformer_lib.layers.masks import causal_mask", "layers.attention", False),
+        ("from .masks import causal_mask", "layers.attention", False),
+        ("from ..training.train import train", "recipes.spell", False),
         ("from .recipes.spell import train", "generation", True),
-        ("from ..decoder import Decoder", "models.gpt", False),
-        ("from .bert import Bert", "models.gpt", True),
+        ("from ..layers.decoder import Decoder", "models.gpt", False),
+        ("from .vit import ViT", "models.clip", False),
         ("from ..generation import greedy", "models.gpt", True),
-        ("from transformer_lib import plots", "layers", True),
-        ("import numpy as np", "encoder", True),
-        ("import math\nimport torch.nn.functional as F", "encoder", False),
-        ("import safetensors.torch", "pretrained", False),
-        ("from transformer_lib.models.gpt import GPT", "training", True),
-        ("from transformer_lib.plots import PALETTE", "widgets", False),
+        ("from transformer_lib.models.gpt import GPT", "generation", True),
+        ("from transformer_lib.show import plots", "layers.blocks", True),
+        ("import numpy as np", "layers.encoder", True),
+        ("import math\nimport torch.nn.functional as F", "layers.encoder", False),
+        ("import safetensors.torch", "pretrained.table", False),
+        ("from transformer_lib.models.gpt import GPT", "training.train", True),
+        ("from transformer_lib.layers.multi_head import MultiHeadAttention", "measure.maps", False),
+        ("from transformer_lib.training.history import History", "data.text", True),
     ],
 )
 def test_the_check_of_floors_can_fail(source, module, wrong):

@@ -13,9 +13,9 @@ from killed_training import main
 
 from transformer_lib.data.streams import Streams
 from transformer_lib.models.transformer_xl import TransformerXL, TransformerXLConfig
-from transformer_lib.optimizers import muon_and_adamw
-from transformer_lib.segments import SegmentLoss
-from transformer_lib.training import train
+from transformer_lib.training.optimizers import muon_and_adamw
+from transformer_lib.training.segments import SegmentLoss
+from transformer_lib.training.train import train
 
 CONFIG = TransformerXLConfig(11, d_model=8, num_heads=2, num_layers=2, d_ff=16, mem_len=12)
 

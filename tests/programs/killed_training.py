@@ -16,8 +16,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from transformer_lib.optimizers import cosine_schedule, muon_and_adamw
-from transformer_lib.training import train
+from transformer_lib.training.optimizers import muon_and_adamw
+from transformer_lib.training.schedules import cosine_schedule
+from transformer_lib.training.train import train
 
 STEPS = 150
 

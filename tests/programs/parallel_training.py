@@ -13,7 +13,8 @@ import torch
 import torch.distributed as dist
 
 from transformer_lib.models.transformer import Transformer, TransformerConfig
-from transformer_lib.training import token_loss, train
+from transformer_lib.training.losses import token_loss
+from transformer_lib.training.train import train
 
 
 class Batches:

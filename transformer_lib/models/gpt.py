@@ -12,13 +12,13 @@ from functools import partial
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from transformer_lib.attention import MultiHeadAttention
-from transformer_lib.cache import KVCache
-from transformer_lib.encoder import Encoder
-from transformer_lib.feed_forward import FeedForward
-from transformer_lib.layers import EncoderLayer
-from transformer_lib.models.checks import check_ids, check_prompt
-from transformer_lib.positions import LearnedPositions, Rotary
+from transformer_lib.checks import check_ids, check_prompt
+from transformer_lib.layers.blocks import EncoderLayer
+from transformer_lib.layers.cache import KVCache
+from transformer_lib.layers.encoder import Encoder
+from transformer_lib.layers.feed_forward import FeedForward
+from transformer_lib.layers.multi_head import MultiHeadAttention
+from transformer_lib.layers.positions import LearnedPositions, Rotary
 
 
 @dataclass(frozen=True)

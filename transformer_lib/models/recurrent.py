@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from transformer_lib.masks import padding_mask_from_ids
-from transformer_lib.models.checks import check_ids, check_vocabularies
+from transformer_lib.checks import check_ids, check_vocabularies
+from transformer_lib.layers.masks import padding_mask_from_ids
 
 
 @dataclass(frozen=True)

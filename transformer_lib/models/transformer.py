@@ -12,15 +12,15 @@ from functools import partial
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from transformer_lib.attention import MultiHeadAttention
-from transformer_lib.cache import KVCache
-from transformer_lib.decoder import Decoder
-from transformer_lib.encoder import Encoder
-from transformer_lib.feed_forward import FeedForward
-from transformer_lib.layers import DecoderLayer, EncoderLayer
-from transformer_lib.masks import padding_mask_from_ids
-from transformer_lib.models.checks import check_ids, check_vocabularies
-from transformer_lib.positions import LearnedPositions, Rotary, SinusoidalPositions
+from transformer_lib.checks import check_ids, check_vocabularies
+from transformer_lib.layers.blocks import DecoderLayer, EncoderLayer
+from transformer_lib.layers.cache import KVCache
+from transformer_lib.layers.decoder import Decoder
+from transformer_lib.layers.encoder import Encoder
+from transformer_lib.layers.feed_forward import FeedForward
+from transformer_lib.layers.masks import padding_mask_from_ids
+from transformer_lib.layers.multi_head import MultiHeadAttention
+from transformer_lib.layers.positions import LearnedPositions, Rotary, SinusoidalPositions
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ recurrent network.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -18,10 +17,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from transformer_lib.feed_forward import FeedForward
-from transformer_lib.layers import EncoderLayer
-from transformer_lib.models.checks import check_ids, check_prompt
-from transformer_lib.relative_attention import MemoryCache, RelativeAttention, RelativePositions
+from transformer_lib.checks import check_ids, check_prompt
+from transformer_lib.layers.adaptive import AdaptiveEmbedding, embedding
+from transformer_lib.layers.cache import MemoryCache
+from transformer_lib.layers.feed_forward import FeedForward
+from transformer_lib.layers.memory import MemoryLayer
+from transformer_lib.layers.positions import RelativePositions
+from transformer_lib.layers.relative import RelativeAttention
 
 Memory = tuple[Tensor, ...]
 IGNORED = -100  # a target that does not count, as in torch
@@ -130,71 +132,6 @@ It was evaluated with `mem_len=2100, clamp_len=820, same_length=True`, in segmen
 """
 
 
-class MemoryLayer(EncoderLayer):
-    """An `EncoderLayer` whose attention also sees what it has read in earlier segments.
-
-    In the paper's post-norm layer that is the layer's input. In a pre-norm layer it is the normed
-    input: normed once, when it was new. (The released code norms the memory again in each segment,
-    and pays for a gradient that reaches no farther than the gains of that norm.)
-
-    Args: as `EncoderLayer`; `self_attention` is a `RelativeAttention`.
-
-    Source: Dai et al. 2019, §3.2.
-    """
-
-    def forward(self, x: Tensor, memory: Tensor | None = None, **options) -> tuple[Tensor, Tensor]:
-        """Transform `x` in the light of the memory.
-
-        Args:
-            x: (batch, seq_len, d_model).
-            memory: what the attention has read at earlier positions, (batch, mem_len, d_model).
-            options: further arguments of `RelativeAttention.forward`.
-
-        Returns:
-            The output, and what the attention has read now, (batch, seq_len, d_model) each.
-        """
-        read = []
-
-        def attend(x: Tensor) -> Tensor:
-            read.append(x)
-            return self.self_attention(x, memory, **options)
-
-        x = self._add(x, self.norm1, attend)
-        return self._add(x, self.norm2, self.feed_forward), read[0]
-
-
-class AdaptiveEmbedding(nn.Module):
-    """Embeddings that are narrower for rarer words, each group widened to d_model by its own map.
-
-    Args:
-        vocab_size: number of words, sorted from frequent to rare.
-        d_model: width of the output, and of the first group's embeddings.
-        cutoffs: where the next group begins.
-        div_value: group n has width ⌊d_model / div_value^n⌋.
-
-    Source: Baevski and Auli 2018, §3.1.
-    """
-
-    def __init__(self, vocab_size: int, d_model: int, cutoffs: Sequence[int], div_value: float):
-        super().__init__()
-        self.d_model, self.edges = d_model, [0, *cutoffs, vocab_size]
-        widths = [int(d_model // div_value**n) for n in range(len(self.edges) - 1)]
-        sizes = [end - start for start, end in pairwise(self.edges)]
-        self.tables = nn.ModuleList(map(_embedding, sizes, widths))
-        self.maps = nn.ModuleList(nn.Linear(width, d_model, bias=False) for width in widths[1:])
-        for linear in self.maps:
-            nn.init.xavier_uniform_(linear.weight)
-
-    def forward(self, ids: Tensor) -> Tensor:
-        """Look up ids (batch, seq_len) → (batch, seq_len, d_model)."""
-        x = self.tables[0](ids.clamp(max=self.edges[1] - 1))  # right for the first group
-        for n, (table, linear) in enumerate(zip(self.tables[1:], self.maps, strict=True), start=1):
-            inside = (ids >= self.edges[n]) & (ids < self.edges[n + 1])
-            rare = linear(table(ids[inside] - self.edges[n]))
-            x = x.masked_scatter(inside[..., None], rare.to(x.dtype))
-        return x
-
-
 class TransformerXL(nn.Module):
     """A decoder-only Transformer with a memory: p(next token | segment and memory).
 
@@ -228,7 +165,7 @@ class TransformerXL(nn.Module):
             for table, tail in zip(self.embedding.tables[1:], self.output.tail, strict=True):
                 tail[1].weight = table.weight  # most of all weights, needed once
         else:
-            self.embedding = _embedding(config.vocab_size, d_model)
+            self.embedding = embedding(config.vocab_size, d_model)
             self.output_bias = nn.Parameter(torch.zeros(config.vocab_size))
         self.dropout = nn.Dropout(config.dropout)
         u = v = None
@@ -426,12 +363,6 @@ class TransformerXL(nn.Module):
                 )
             if x.device != ids.device:
                 raise ValueError(f"memory[{n}] must be on {ids.device}, as ids, got {x.device}")
-
-
-def _embedding(vocab_size: int, width: int) -> nn.Embedding:
-    embedding = nn.Embedding(vocab_size, width)
-    nn.init.normal_(embedding.weight, std=width**-0.5)
-    return embedding
 
 
 def _remember(old: Tensor | None, x: Tensor, mem_len: int) -> Tensor:

@@ -32,10 +32,12 @@ from transformer_lib.data.images import (
     stratified_split,
 )
 from transformer_lib.models.vit import ViT, ViTConfig
-from transformer_lib.optimizers import muon_and_adamw, trapezoid_schedule
 from transformer_lib.recipes.running import CHECKPOINTS, Clock, how_made, read_options, write_card
-from transformer_lib.saving import load_weights, save_weights
-from transformer_lib.training import History, train
+from transformer_lib.training.history import History
+from transformer_lib.training.optimizers import muon_and_adamw
+from transformer_lib.training.schedules import trapezoid_schedule
+from transformer_lib.training.train import train
+from transformer_lib.weights import load_weights, save_weights
 
 SEED = 0
 BATCH_SIZE = 64

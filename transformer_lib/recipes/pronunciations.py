@@ -24,12 +24,15 @@ from transformer_lib.data.pronunciations import (
     load_pronunciations,
 )
 from transformer_lib.generation import beam_search
-from transformer_lib.metrics import ErrorRates, error_rates
+from transformer_lib.measure.errors import ErrorRates, error_rates
 from transformer_lib.models.transformer import Transformer, TransformerConfig
-from transformer_lib.optimizers import muon_and_adamw, trapezoid_schedule
 from transformer_lib.recipes.running import CHECKPOINTS, Clock, how_made, read_options, write_card
-from transformer_lib.saving import load_weights, save_weights
-from transformer_lib.training import History, token_loss, train
+from transformer_lib.training.history import History
+from transformer_lib.training.losses import token_loss
+from transformer_lib.training.optimizers import muon_and_adamw
+from transformer_lib.training.schedules import trapezoid_schedule
+from transformer_lib.training.train import train
+from transformer_lib.weights import load_weights, save_weights
 
 SEED = 0
 BATCH_SIZE = 256

@@ -11,7 +11,7 @@ import pooch
 import torch
 from torch import nn
 
-from transformer_lib.training import History
+from transformer_lib.training.history import History
 
 CHECKPOINTS = Path(__file__).parents[1] / "checkpoints"  # what ships with the package
 RUNS = Path(pooch.os_cache("transformer_lib")) / "runs"  # what is not finished

@@ -18,12 +18,15 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from transformer_lib.data.text import Text, Windows, load_king_james
-from transformer_lib.metrics import bits_in_chunks, bits_sliding
+from transformer_lib.measure.bits import bits_in_chunks, bits_sliding
 from transformer_lib.models.gpt import GPT, GPTConfig
-from transformer_lib.optimizers import muon_and_adamw, trapezoid_schedule
 from transformer_lib.recipes.running import CHECKPOINTS, Clock, how_made, read_options, write_card
-from transformer_lib.saving import load_weights, save_weights
-from transformer_lib.training import History, token_loss, train
+from transformer_lib.training.history import History
+from transformer_lib.training.losses import token_loss
+from transformer_lib.training.optimizers import muon_and_adamw
+from transformer_lib.training.schedules import trapezoid_schedule
+from transformer_lib.training.train import train
+from transformer_lib.weights import load_weights, save_weights
 
 SEED = 0
 BATCH_SIZE = 16

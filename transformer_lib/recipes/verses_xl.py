@@ -17,12 +17,15 @@ from torch import nn
 
 from transformer_lib.data.streams import Streams
 from transformer_lib.data.text import Text, load_king_james
+from transformer_lib.measure.bits import bits_with_memory
 from transformer_lib.models.transformer_xl import TransformerXL, TransformerXLConfig
-from transformer_lib.optimizers import muon_and_adamw, trapezoid_schedule
 from transformer_lib.recipes.running import CHECKPOINTS, Clock, how_made, read_options, write_card
-from transformer_lib.saving import load_weights, save_weights
-from transformer_lib.segments import SegmentLoss, bits_with_memory
-from transformer_lib.training import History, train
+from transformer_lib.training.history import History
+from transformer_lib.training.optimizers import muon_and_adamw
+from transformer_lib.training.schedules import trapezoid_schedule
+from transformer_lib.training.segments import SegmentLoss
+from transformer_lib.training.train import train
+from transformer_lib.weights import load_weights, save_weights
 
 SEED = 0
 BATCH_SIZE = 16

@@ -1,76 +1,52 @@
-"""Scores that no library has: edits to the nearest right answer, and bits per character."""
+"""Bits per character: how many bits each token of a text costs a model that reads it."""
 
 import math
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-
-@dataclass(frozen=True)
-class ErrorRates:
-    """How wrong a list of hypotheses is, as fractions.
-
-    Attributes:
-        per: phoneme error rate, edits per phoneme of the reference.
-        wer: word error rate, the fraction of words that equal none of their references.
-    """
-
-    per: float
-    wer: float
-
-    def __str__(self) -> str:
-        return f"PER {self.per:.2%}, WER {self.wer:.2%}"
+from transformer_lib.data.streams import IGNORED, Streams
 
 
-def error_rates(
-    hypotheses: Sequence[Sequence[Hashable]],
-    references: Sequence[Iterable[Sequence[Hashable]]],
-) -> ErrorRates:
-    """Compare each hypothesis with the nearest of its references.
+@torch.inference_mode()
+def bits_with_memory(
+    read: Callable[..., tuple[Tensor, Any]],
+    ids: Tensor,
+    *,
+    seg_len: int,
+    batch_size: int = 1,
+    **options,
+) -> Tensor:
+    """How many bits each token of a text costs, read segment by segment with a memory.
 
-        PER = Σ edits / Σ phonemes of the reference,  WER = words with an edit / words
+    The mean is bits per character, where tokens are characters.
 
     Args:
-        hypotheses: one sequence of symbols for each word.
-        references: for each word its right answers, each a sequence of symbols. Nearest is the one
-            with the fewest edits, the longer one among equals.
+        read: a model in evaluation mode, or what is called like one: `model.read` is faster.
+        ids: the text, (length,), at least two tokens.
+        seg_len: number of tokens that are read at a time.
+        batch_size: the text is cut into as many streams, read side by side, each of which begins
+            with nothing behind it. More is faster; 1 is exact.
+        options: further arguments of `read`, such as `mem_len`, `same_length` and `clamp_len`.
 
     Returns:
-        Both rates.
+        -log2 p in float64, (length - 1,), in the order of the text: all but the first token.
 
     Raises:
-        ValueError: if there are no words, not as many references as hypotheses, or a word has no
-            reference or an empty one.
+        ValueError: as `Streams`, and if `read` is a model in training mode.
     """
-    if len(hypotheses) != len(references) or not hypotheses:
-        raise ValueError(
-            f"references must be as many as hypotheses, at least one, "
-            f"got {len(references)} and {len(hypotheses)}"
-        )
-    edits = phonemes = wrong = 0
-    for i, (hypothesis, listed) in enumerate(zip(hypotheses, references, strict=True)):
-        listed = list(listed)
-        if not listed or not all(listed):
-            raise ValueError(f"references[{i}] must hold sequences of symbols, got {listed}")
-        distance, length = min((edit_distance(hypothesis, one), -len(one)) for one in listed)
-        edits, phonemes, wrong = edits + distance, phonemes - length, wrong + (distance > 0)
-    return ErrorRates(edits / phonemes, wrong / len(hypotheses))
-
-
-def edit_distance(a: Sequence[Hashable], b: Sequence[Hashable]) -> int:
-    """Fewest insertions, deletions and substitutions that turn `a` into `b`.
-
-    Source: Levenshtein 1966; the table is filled row by row (Wagner and Fischer 1974).
-    """
-    row = list(range(len(b) + 1))  # row[j]: from the first i symbols of a to the first j of b
-    for i, x in enumerate(a, start=1):
-        diagonal, row[0] = row[0], i
-        for j, y in enumerate(b, start=1):
-            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (x != y))
-    return row[-1]
+    if getattr(getattr(read, "__self__", read), "training", False):
+        raise ValueError("read must be in evaluation mode: call model.eval() first")
+    streams = Streams(ids, batch_size=batch_size, seg_len=seg_len)
+    memory, bits = None, []
+    for n in range(streams.segments_per_epoch):
+        segment = streams[n]
+        losses, memory = read(segment.inputs, memory, targets=segment.targets, **options)
+        bits.append(losses.double() / math.log(2))
+    return torch.cat(bits, dim=1)[streams.targets != IGNORED]
 
 
 def bits_in_chunks(

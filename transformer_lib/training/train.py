@@ -2,77 +2,27 @@
 
     history = train(model, loss, batches, optimizer=AdamW(model.parameters()), steps=1000)
 
-The loop is `train`; `History` is its record, and `saving` keeps its checkpoints.
+The loop is `train`; `History` is its record, `checkpoints` are what it goes on from.
 """
 
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from itertools import count, islice
 from typing import Any
 
-import matplotlib.pyplot as plt
 import torch
 import torch.distributed as dist
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 from tqdm import tqdm
 
-from transformer_lib.saving import Checkpoint, latest_checkpoint, load_weights, save_checkpoint
-
-
-@dataclass
-class History:
-    """What happened at every step: a list for each quantity, the first step first.
-
-    Attributes:
-        loss: mean loss of the step's batches.
-        grad_norm: length of the gradient of all parameters, before clipping.
-        factor: what the schedule multiplied the learning rates by.
-        scores: {step: result} of `evaluate`.
-    """
-
-    loss: list[float] = field(default_factory=list)
-    grad_norm: list[float] = field(default_factory=list)
-    factor: list[float] = field(default_factory=list)
-    scores: dict[int, Any] = field(default_factory=dict)
-
-    def __len__(self) -> int:
-        return len(self.loss)
-
-    def __repr__(self) -> str:
-        if not self.loss:
-            return "History(0 steps)"
-        return f"History({len(self)} steps, loss {self.loss[0]:.2f} → {self.smooth_loss()[-1]:.2f})"
-
-    def smooth_loss(self, window: int = 50) -> list[float]:
-        """Mean loss of the `window` steps up to each step, of fewer at the beginning."""
-        sums = [0.0]
-        for loss in self.loss:
-            sums.append(sums[-1] + loss)
-        starts = [max(0, end - window) for end in range(1, len(sums))]
-        return [(sums[i + 1] - sums[s]) / (i + 1 - s) for i, s in enumerate(starts)]
-
-    def plot(self, ax=None):
-        """Draw the loss over the steps, faint as it was and strong as its running mean.
-
-        Args:
-            ax: where to draw; a new figure when left out.
-
-        Returns:
-            The Axes.
-        """
-        if ax is None:
-            _, ax = plt.subplots()
-        steps = range(1, len(self) + 1)
-        (line,) = ax.plot(steps, self.smooth_loss(), label="mean of 50 steps")
-        ax.plot(steps, self.loss, color=line.get_color(), alpha=0.25, linewidth=0.8, zorder=1)
-        ax.set(xlabel="step", ylabel="loss (nats)")
-        return ax
+from transformer_lib.training.checkpoints import Checkpoint, latest_checkpoint, save_checkpoint
+from transformer_lib.training.history import History
+from transformer_lib.weights import load_weights
 
 
 def train(
@@ -103,7 +53,7 @@ def train(
         model: changed in place; its mode, training or evaluation, is the same afterwards.
         loss: `loss(model, batch)`, a scalar, the mean over the batch. It calls the model that it
             is given (under `torchrun` a wrapped one). An object that carries something from
-            batch to batch, such as `segments.SegmentLoss`, has `state_dict()` and
+            batch to batch, such as `training.segments.SegmentLoss`, has `state_dict()` and
             `load_state_dict(state)`: checkpoints keep its state, one for each process.
         batches: the same ones at every call. Best is an object whose `batches[n]` is the n-th
             batch; any other iterable does too, but a resumed run must read it again from its
@@ -187,41 +137,6 @@ def train(
             bar.update()
     model.train(was_training)
     return history
-
-
-def token_loss(
-    logits: Tensor, targets: Tensor, *, pad_id: int, label_smoothing: float = 0.0
-) -> Tensor:
-    """Mean cross-entropy of the tokens that are not padding, in nats.
-
-    With label smoothing ε the target gives 1 - ε to the right token and spreads ε over *all*
-    classes, the right one and padding included, as `torch.nn.CrossEntropyLoss` does. (The
-    Transformer's first code spread it over all but the right token and padding: its losses are
-    other numbers. §5.4 of the paper: smoothing hurts perplexity and helps BLEU.)
-
-    Args:
-        logits: (batch, seq_len, vocab_size).
-        targets: ids (batch, seq_len).
-        pad_id: targets with this id do not count.
-        label_smoothing: ε.
-
-    Returns:
-        Scalar.
-
-    Raises:
-        ValueError: if `logits` and `targets` differ in batch or length.
-    """
-    if logits.shape[:-1] != targets.shape:
-        raise ValueError(
-            f"targets must have the shape of logits without the last axis, "
-            f"{tuple(logits.shape[:-1])}, got {tuple(targets.shape)}"
-        )
-    return F.cross_entropy(
-        logits.flatten(0, -2),
-        targets.flatten(),
-        ignore_index=pad_id,
-        label_smoothing=label_smoothing,
-    )
 
 
 def _read(batches: Iterable, start: int, stride: int) -> Iterator:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 
-class _WaveTable(nn.Module):
+class WaveTable(nn.Module):
     """Sines and cosines for every position so far, in the type of the input.
 
     The table grows when a longer sequence comes, so any length will do. It is a buffer, so that
@@ -46,7 +46,7 @@ class _WaveTable(nn.Module):
         return self
 
 
-class SinusoidalPositions(_WaveTable):
+class SinusoidalPositions(WaveTable):
     """Add to every embedding a fixed pattern of waves, from fast to slow.
 
         table[t, 2i] = sin(t / base^(2i / d_model)),  table[t, 2i + 1] = cos(the same)
@@ -130,7 +130,7 @@ class LearnedPositions(nn.Module):
         return x + self.table.weight[offset:end]
 
 
-class Rotary(_WaveTable):
+class Rotary(WaveTable):
     """Turn every pair of features by an angle that grows with the position.
 
     With R(t) the rotation of pair i by t / base^(2i / head_dim), the score of a query at m and a
@@ -223,3 +223,45 @@ def _check_input(x: Tensor, width: int, offset: int) -> None:
     if x.dim() < 2 or x.size(-1) != width:
         raise ValueError(f"x must be (…, seq_len, {width}), got {tuple(x.shape)}")
     _check_offset(offset)
+
+
+class RelativePositions(WaveTable):
+    """The matrix R: a fixed vector of waves for every distance, from fast to slow.
+
+        R[t] = [sin(t · w) ‖ cos(t · w)],  w_i = base^(-2i / d_model)
+
+    Sines in the first half of the features and cosines in the second, as in the released code (the
+    first Transformer mixes them one by one; W_kR can learn any order).
+
+    Args:
+        d_model: width, even.
+        base: the wavelengths run from 2π to 2π · base positions.
+
+    Raises:
+        ValueError: if `d_model` is not a positive even number.
+
+    Source: Dai et al. 2019, §3.3.
+    """
+
+    def __init__(self, d_model: int, *, base: float = 10000.0):
+        super().__init__("d_model", d_model, base)
+
+    def forward(self, x: Tensor, length: int, clamp_len: int | None = None) -> Tensor:
+        """Make the rows for the distances length - 1, …, 1, 0, in that order: far to near.
+
+        Args:
+            x: any tensor of the type and on the device that the rows shall have.
+            length: number of rows.
+            clamp_len: whatever is farther away gets the row of this distance.
+
+        Returns:
+            (length, d_model).
+        """
+        clamp_len = length if clamp_len is None else clamp_len
+        known = min(length, clamp_len + 1)
+        rows = self._rows(x.new_empty(()).expand(known, self.width), 0)
+        distances = torch.arange(length - 1, -1, -1, device=x.device)
+        return rows[distances.clamp(max=clamp_len)]
+
+    def _waves(self, sin: Tensor, cos: Tensor) -> Tensor:
+        return torch.cat([sin, cos], dim=-1)  # (length, d_model), in halves

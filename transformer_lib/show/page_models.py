@@ -13,7 +13,7 @@ import torch
 import traitlets
 from torch import Tensor
 
-from transformer_lib.quantize import pack
+from transformer_lib.show.quantize import pack
 
 _STATIC = Path(__file__).parent / "static"
 _ACTIVATIONS = ("relu", "relu2", "gelu", "gelu_tanh")

@@ -2,8 +2,8 @@
 
 from torch import Tensor
 
-from transformer_lib.cache import KVCache
-from transformer_lib.encoder import Stack
+from transformer_lib.layers.cache import KVCache
+from transformer_lib.layers.encoder import Stack
 
 
 class Decoder(Stack):

@@ -11,52 +11,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
-from transformer_lib.attention import MultiHeadAttention, attention
-from transformer_lib.cache import KVCache
-from transformer_lib.masks import causal_mask, check_mask, sliding_window_mask
-from transformer_lib.positions import _WaveTable
-
-
-class RelativePositions(_WaveTable):
-    """The matrix R: a fixed vector of waves for every distance, from fast to slow.
-
-        R[t] = [sin(t · w) ‖ cos(t · w)],  w_i = base^(-2i / d_model)
-
-    Sines in the first half of the features and cosines in the second, as in the released code (the
-    first Transformer mixes them one by one; W_kR can learn any order).
-
-    Args:
-        d_model: width, even.
-        base: the wavelengths run from 2π to 2π · base positions.
-
-    Raises:
-        ValueError: if `d_model` is not a positive even number.
-
-    Source: Dai et al. 2019, §3.3.
-    """
-
-    def __init__(self, d_model: int, *, base: float = 10000.0):
-        super().__init__("d_model", d_model, base)
-
-    def forward(self, x: Tensor, length: int, clamp_len: int | None = None) -> Tensor:
-        """Make the rows for the distances length - 1, …, 1, 0, in that order: far to near.
-
-        Args:
-            x: any tensor of the type and on the device that the rows shall have.
-            length: number of rows.
-            clamp_len: whatever is farther away gets the row of this distance.
-
-        Returns:
-            (length, d_model).
-        """
-        clamp_len = length if clamp_len is None else clamp_len
-        known = min(length, clamp_len + 1)
-        rows = self._rows(x.new_empty(()).expand(known, self.width), 0)
-        distances = torch.arange(length - 1, -1, -1, device=x.device)
-        return rows[distances.clamp(max=clamp_len)]
-
-    def _waves(self, sin: Tensor, cos: Tensor) -> Tensor:
-        return torch.cat([sin, cos], dim=-1)  # (length, d_model), in halves
+from transformer_lib.layers.attention import attention
+from transformer_lib.layers.cache import KVCache
+from transformer_lib.layers.masks import causal_mask, check_mask, sliding_window_mask
+from transformer_lib.layers.multi_head import MultiHeadAttention
+from transformer_lib.layers.positions import RelativePositions
 
 
 class RelativeAttention(MultiHeadAttention):
@@ -242,49 +201,6 @@ def relative_shift(scores: Tensor) -> Tensor:
     """
     q_len, k_len = scores.size(-2), scores.size(-1) - 1
     return scores.flatten(-2)[..., q_len:].unflatten(-1, (q_len, k_len))
-
-
-class MemoryCache(KVCache):
-    """A cache that forgets: all but the keys and values of the last `mem_len` positions.
-
-    To a model whose weights stay as they are, it is what memory is: the keys and values of what is
-    remembered, without making them anew for each segment. Its `length` counts what is kept.
-
-    Args:
-        mem_len: number of positions that the next segment can look back on.
-
-    Raises:
-        ValueError: if `mem_len` is negative.
-    """
-
-    def __init__(self, mem_len: int):
-        super().__init__()
-        if mem_len < 0:
-            raise ValueError(f"mem_len must be at least 0, got {mem_len}")
-        self.mem_len = mem_len
-
-    def append(self, layer: nn.Module, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Add keys and values, and return them behind the last `mem_len` before them.
-
-        Args:
-            layer: the attention layer that they belong to.
-            k: new keys (batch, heads, new_len, head_dim).
-            v: new values, of the same shape.
-
-        Returns:
-            Keys and values (batch, heads, at most mem_len + new_len, head_dim) each.
-
-        Raises:
-            ValueError: if `k` does not fit what is kept (another batch, head count or width).
-        """
-        keys, values = super().append(layer, k, v)
-        length = keys.size(2)
-        start = max(0, length - self.mem_len - k.size(2))
-        if length > 2 * self.mem_len:  # half of it is forgotten: time to move the rest
-            end = length - self.mem_len
-            self._buffers[layer] = keys[:, :, end:].clone(), values[:, :, end:].clone()
-            self._lengths[layer] = self.mem_len
-        return keys[:, :, start:], values[:, :, start:]
 
 
 def _bias(name: str, given: nn.Parameter | None, d_model: int) -> nn.Parameter:

@@ -20,9 +20,6 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from transformer_lib.models.gpt import GPT, GPTConfig
-from transformer_lib.models.vit import ViT, ViTConfig
-
 
 @dataclass(frozen=True)
 class Name:
@@ -160,7 +157,7 @@ def _fill(pattern: str, parts: Sequence[str]) -> str:
     return pattern
 
 
-_ACTIVATIONS = {  # what a config.json calls them, and `FeedForward`
+ACTIVATIONS = {  # what a config.json calls them, and `FeedForward`
     "gelu_new": "gelu_tanh",
     "gelu_pytorch_tanh": "gelu_tanh",
     "gelu": "gelu",
@@ -168,149 +165,8 @@ _ACTIVATIONS = {  # what a config.json calls them, and `FeedForward`
 }
 
 
-def _check_known(published: dict, wanted: dict[str, list]) -> None:
+def check_known(published: dict, wanted: dict[str, list]) -> None:
+    """Refuse a published config whose entries are not among those that we can be."""
     for name, known in wanted.items():
         if published.get(name) not in known:
             raise ValueError(f"{name} must be one of {known}, got {published.get(name)!r}")
-
-
-# --- GPT-2: `GPT2LMHeadModel`, or the bare `GPT2Model` ------------------------------------------
-
-_LAYER = "stack.layers.*."
-_ATTENTION = _LAYER + "self_attention."
-GPT2_NAMES = [
-    Name("wte.weight", "embedding.weight"),
-    Name("wpe.weight", "positions.table.weight"),
-    Name("h.*.ln_1.*", _LAYER + "norm1.*"),
-    Name(
-        "h.*.attn.c_attn.*",  # queries, keys and values side by side
-        [_ATTENTION + f"{part}_proj.*" for part in "qkv"],
-        transpose=True,
-    ),
-    Name("h.*.attn.c_proj.*", _ATTENTION + "out_proj.*", transpose=True),
-    Name("h.*.ln_2.*", _LAYER + "norm2.*"),
-    Name("h.*.mlp.c_fc.*", _LAYER + "feed_forward.linear1.*", transpose=True),
-    Name("h.*.mlp.c_proj.*", _LAYER + "feed_forward.linear2.*", transpose=True),
-    Name("ln_f.*", "stack.final_norm.*"),
-    Name("h.*.attn.bias"),  # the causal mask, which older files carry along
-    Name("h.*.attn.masked_bias"),  # the number it wrote where it masked
-    Name("lm_head.weight", "embedding.weight"),  # the same matrix once more, in older files
-]
-GPT2_PREFIX = "transformer."
-
-
-def load_gpt2(folder: str | os.PathLike, *, dtype: torch.dtype | None = None) -> GPT:
-    """Make the model that a published GPT-2 folder holds, in evaluation mode.
-
-    Args:
-        folder: with `config.json` and weights, as `save_pretrained` writes it.
-        dtype: type of the parameters; by default torch's own.
-
-    Raises:
-        ValueError: if the folder holds no such model, or one that departs from GPT-2.
-    """
-    model = GPT(gpt2_config(read_config(folder))).to(dtype)
-    load_pretrained(model, folder, GPT2_NAMES, prefix=GPT2_PREFIX)
-    return model.eval()
-
-
-def gpt2_config(published: dict) -> GPTConfig:
-    """Say in our words what a published `config.json` says.
-
-    Raises:
-        ValueError: if it describes another kind of model, or a GPT-2 that ours cannot be.
-    """
-    wanted = {
-        "model_type": ["gpt2"],
-        "activation_function": list(_ACTIVATIONS),
-        "scale_attn_weights": [True],
-        "scale_attn_by_inverse_layer_idx": [False],
-        "tie_word_embeddings": [True],
-        "add_cross_attention": [False],
-    }
-    published = {name: known[0] for name, known in wanted.items()} | published
-    _check_known(published, wanted)
-    eos_id, pad_id = published.get("eos_token_id"), published.get("pad_token_id")
-    fillers = [token for token in (pad_id, eos_id) if token is not None]  # GPT-2 has no padding
-    return GPTConfig(
-        published["vocab_size"],
-        max_len=published["n_positions"],
-        d_model=published["n_embd"],
-        num_heads=published["n_head"],
-        num_layers=published["n_layer"],
-        d_ff=published.get("n_inner") or 4 * published["n_embd"],
-        activation=_ACTIVATIONS[published["activation_function"]],
-        dropout=published.get("resid_pdrop", 0.1),
-        eps=published.get("layer_norm_epsilon", 1e-5),
-        eos_id=eos_id,
-        pad_id=next(iter(fillers), 0),
-    )
-
-
-# --- ViT: `ViTForImageClassification` ---------------------------------------------------------
-
-_ENCODER_LAYER = "encoder.layers.*."
-_THEIR_LAYER = "vit.encoder.layer.*."
-VIT_NAMES = [
-    Name("vit.embeddings.cls_token", "class_token", reshape=True),  # (1, 1, d_model) there
-    Name("vit.embeddings.position_embeddings", "positions.table.weight", reshape=True),
-    Name("vit.embeddings.patch_embeddings.projection.weight", "patches.proj.weight", reshape=True),
-    Name("vit.embeddings.patch_embeddings.projection.bias", "patches.proj.bias"),
-    Name(_THEIR_LAYER + "layernorm_before.*", _ENCODER_LAYER + "norm1.*"),
-    *(
-        Name(
-            _THEIR_LAYER + f"attention.attention.{name}.*",
-            _ENCODER_LAYER + f"self_attention.{name[0]}_proj.*",
-        )
-        for name in ("query", "key", "value")
-    ),
-    Name(_THEIR_LAYER + "attention.output.dense.*", _ENCODER_LAYER + "self_attention.out_proj.*"),
-    Name(_THEIR_LAYER + "layernorm_after.*", _ENCODER_LAYER + "norm2.*"),
-    Name(_THEIR_LAYER + "intermediate.dense.*", _ENCODER_LAYER + "feed_forward.linear1.*"),
-    Name(_THEIR_LAYER + "output.dense.*", _ENCODER_LAYER + "feed_forward.linear2.*"),
-    Name("vit.layernorm.*", "encoder.final_norm.*"),
-    Name("classifier.*", "head.*"),
-]
-
-
-def load_vit(folder: str | os.PathLike, *, dtype: torch.dtype | None = None) -> ViT:
-    """Make the model that a published ViT classifier's folder holds, in evaluation mode.
-
-    Args:
-        folder: with `config.json` and weights, as `save_pretrained` writes it.
-        dtype: type of the parameters; by default torch's own.
-
-    Raises:
-        ValueError: if the folder holds no such model, or one that departs from ViT.
-    """
-    model = ViT(vit_config(read_config(folder))).to(dtype)
-    load_pretrained(model, folder, VIT_NAMES)
-    return model.eval()
-
-
-def vit_config(published: dict) -> ViTConfig:
-    """Say in our words what a published `config.json` says.
-
-    Raises:
-        ValueError: if it describes another kind of model, or a ViT that ours cannot be.
-    """
-    published = {"hidden_act": "gelu", "qkv_bias": True} | published
-    wanted = {"model_type": ["vit"], "hidden_act": list(_ACTIVATIONS), "qkv_bias": [True]}
-    _check_known(published, wanted)
-    for name in ("image_size", "patch_size"):
-        if not isinstance(published[name], int):
-            raise ValueError(f"{name} must be one number, got {published[name]!r}")
-    classes = published.get("id2label")
-    return ViTConfig(
-        published["image_size"],
-        published["patch_size"],
-        in_channels=published.get("num_channels", 3),
-        num_classes=len(classes) if classes else published.get("num_labels", 2),
-        d_model=published["hidden_size"],
-        num_heads=published["num_attention_heads"],
-        num_layers=published["num_hidden_layers"],
-        d_ff=published["intermediate_size"],
-        activation=_ACTIVATIONS[published["hidden_act"]],
-        dropout=published.get("hidden_dropout_prob", 0.0),
-        eps=published.get("layer_norm_eps", 1e-12),
-    )

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from torch import Tensor, nn
 
-from transformer_lib.cache import KVCache
+from transformer_lib.layers.cache import KVCache
 
 
 class Stack(nn.Module):

@@ -1,4 +1,4 @@
-"""Weights and checkpoints on disk: written whole or not at all, and read with suspicion.
+"""Checkpoints on disk: written whole or not at all, and read with suspicion.
 
 A checkpoint is a folder `step-00001000` with three files: `model.safetensors` (the weights),
 `state.pt` (what training needs beside them) and `SHA256SUMS` (as `sha256sum` writes it). It gets
@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import nn
+
+from transformer_lib.weights import save_weights, sync
 
 KEEP = 2  # checkpoints that stay: the newest, and the one before it should that be damaged
 
@@ -33,53 +33,6 @@ class Checkpoint:
     def weights_file(self) -> Path:
         """Where the weights are, for `load_weights`."""
         return self.folder / "model.safetensors"
-
-
-def save_weights(model: nn.Module, file: str | os.PathLike, metadata: dict[str, str] | None = None):
-    """Write the state dict of `model` as safetensors, tensors with two names once.
-
-    Args:
-        model: whose parameters and persistent buffers are written.
-        file: where; an older file is replaced in one go.
-        metadata: strings to keep in the file's header.
-    """
-    partial = Path(f"{file}.partial")
-    save_file(_named_once(model), partial, metadata)
-    _sync(partial)
-    os.replace(partial, file)
-
-
-def load_weights(model: nn.Module, file: str | os.PathLike) -> None:
-    """Fill `model` with the weights in a safetensors file: with all of them, or with none.
-
-    Args:
-        model: changed in place; numbers of a narrower type are widened to that of the model.
-        file: what `save_weights` wrote, for a model of the same names and shapes.
-
-    Raises:
-        ValueError: if the file is damaged, or names or shapes differ: the message lists which.
-    """
-    try:
-        weights = load_file(file)
-    except SafetensorError as error:
-        raise ValueError(f"file must be a whole safetensors file, got {file}: {error}") from error
-    own = _named_once(model)
-    shapes = {
-        f"{name} {tuple(weights[name].shape)}, the model's is {tuple(own[name].shape)}"
-        for name in own.keys() & weights.keys()
-        if own[name].shape != weights[name].shape
-    }
-    differences = {
-        "missing in the file": own.keys() - weights.keys(),
-        "unknown to the model": weights.keys() - own.keys(),
-        "of another shape": shapes,
-    }
-    if any(differences.values()):
-        listed = "; ".join(
-            f"{what}: {', '.join(sorted(names))}" for what, names in differences.items() if names
-        )
-        raise ValueError(f"file must hold the weights of this model, got {file}: {listed}")
-    model.load_state_dict(weights, strict=False)  # the second names of shared tensors are not there
 
 
 def save_checkpoint(
@@ -104,9 +57,9 @@ def save_checkpoint(
     sums = [f"{_sha256(partial / n)}  {n}\n" for n in ("model.safetensors", "state.pt")]
     (partial / "SHA256SUMS").write_text("".join(sums))
     for path in (partial / "state.pt", partial / "SHA256SUMS", partial):
-        _sync(path)
+        sync(path)
     os.rename(partial, final)
-    _sync(folder)
+    sync(folder)
     for old in sorted(folder.glob("step-*"))[:-KEEP]:
         shutil.rmtree(old)
 
@@ -144,26 +97,6 @@ def latest_checkpoint(folder: str | os.PathLike) -> Checkpoint | None:
     return None
 
 
-def _named_once(model: nn.Module) -> dict[str, Tensor]:
-    """The state dict without the further names of tensors that have several."""
-    first: dict[tuple, str] = {}
-    weights = {}
-    for name, tensor in model.state_dict().items():
-        place = (tensor.data_ptr(), tensor.shape, tensor.stride()) if tensor.numel() else name
-        if first.setdefault(place, name) == name:
-            weights[name] = tensor.contiguous()
-    return weights
-
-
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sync(path: Path) -> None:
-    """Wait until a file, or the names in a folder, are on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

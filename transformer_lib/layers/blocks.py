@@ -17,8 +17,8 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from transformer_lib.attention import MultiHeadAttention
-from transformer_lib.cache import KVCache
+from transformer_lib.layers.cache import KVCache
+from transformer_lib.layers.multi_head import MultiHeadAttention
 
 
 class _Layer(nn.Module):

@@ -88,3 +88,46 @@ class KVCache:
 def _grow(x: Tensor, length: int) -> Tensor:
     room = x.new_empty(*x.shape[:2], length - x.size(-2), x.size(-1))
     return torch.cat([x, room], dim=-2)
+
+
+class MemoryCache(KVCache):
+    """A cache that forgets: all but the keys and values of the last `mem_len` positions.
+
+    To a model whose weights stay as they are, it is what memory is: the keys and values of what is
+    remembered, without making them anew for each segment. Its `length` counts what is kept.
+
+    Args:
+        mem_len: number of positions that the next segment can look back on.
+
+    Raises:
+        ValueError: if `mem_len` is negative.
+    """
+
+    def __init__(self, mem_len: int):
+        super().__init__()
+        if mem_len < 0:
+            raise ValueError(f"mem_len must be at least 0, got {mem_len}")
+        self.mem_len = mem_len
+
+    def append(self, layer: nn.Module, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Add keys and values, and return them behind the last `mem_len` before them.
+
+        Args:
+            layer: the attention layer that they belong to.
+            k: new keys (batch, heads, new_len, head_dim).
+            v: new values, of the same shape.
+
+        Returns:
+            Keys and values (batch, heads, at most mem_len + new_len, head_dim) each.
+
+        Raises:
+            ValueError: if `k` does not fit what is kept (another batch, head count or width).
+        """
+        keys, values = super().append(layer, k, v)
+        length = keys.size(2)
+        start = max(0, length - self.mem_len - k.size(2))
+        if length > 2 * self.mem_len:  # half of it is forgotten: time to move the rest
+            end = length - self.mem_len
+            self._buffers[layer] = keys[:, :, end:].clone(), values[:, :, end:].clone()
+            self._lengths[layer] = self.mem_len
+        return keys[:, :, start:], values[:, :, start:]

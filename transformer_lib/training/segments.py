@@ -1,18 +1,13 @@
-"""To train and to measure a model that reads a text segment by segment.
+"""To train a model that reads a text segment by segment.
 
 The model is called as `model(ids, memory, targets=…)` and returns -log p of each target and the
-new memory; `SegmentLoss` carries the memory from one step of `training.train` to the next, and
-through its checkpoints. Segments come from `data.streams`.
+new memory; `SegmentLoss` carries the memory from one step of `train` to the next, and through its
+checkpoints. Segments come from `data.streams`.
 """
 
-import math
-from collections.abc import Callable
-from typing import Any
-
-import torch
 from torch import Tensor, nn
 
-from transformer_lib.data.streams import IGNORED, Segment, Streams
+from transformer_lib.data.streams import IGNORED, Segment
 
 
 class SegmentLoss:
@@ -54,41 +49,3 @@ class SegmentLoss:
     def load_state_dict(self, state: dict[int, list[Tensor]]) -> None:
         """Go on with the memories of `state_dict`."""
         self._memories[True] = {group: tuple(memory) for group, memory in state.items()}
-
-
-@torch.inference_mode()
-def bits_with_memory(
-    read: Callable[..., tuple[Tensor, Any]],
-    ids: Tensor,
-    *,
-    seg_len: int,
-    batch_size: int = 1,
-    **options,
-) -> Tensor:
-    """How many bits each token of a text costs, read segment by segment with a memory.
-
-    The mean is bits per character, where tokens are characters.
-
-    Args:
-        read: a model in evaluation mode, or what is called like one: `model.read` is faster.
-        ids: the text, (length,), at least two tokens.
-        seg_len: number of tokens that are read at a time.
-        batch_size: the text is cut into as many streams, read side by side, each of which begins
-            with nothing behind it. More is faster; 1 is exact.
-        options: further arguments of `read`, such as `mem_len`, `same_length` and `clamp_len`.
-
-    Returns:
-        -log2 p in float64, (length - 1,), in the order of the text: all but the first token.
-
-    Raises:
-        ValueError: as `Streams`, and if `read` is a model in training mode.
-    """
-    if getattr(getattr(read, "__self__", read), "training", False):
-        raise ValueError("read must be in evaluation mode: call model.eval() first")
-    streams = Streams(ids, batch_size=batch_size, seg_len=seg_len)
-    memory, bits = None, []
-    for n in range(streams.segments_per_epoch):
-        segment = streams[n]
-        losses, memory = read(segment.inputs, memory, targets=segment.targets, **options)
-        bits.append(losses.double() / math.log(2))
-    return torch.cat(bits, dim=1)[streams.targets != IGNORED]

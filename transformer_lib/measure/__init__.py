@@ -1,0 +1,1 @@
+"""How good, how far, and where a model looked: figures that know no model."""

@@ -1,0 +1,1 @@
+"""Figures, widgets, and models that run inside the page."""

@@ -1,0 +1,39 @@
+"""Losses that several recipes share."""
+
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def token_loss(
+    logits: Tensor, targets: Tensor, *, pad_id: int, label_smoothing: float = 0.0
+) -> Tensor:
+    """Mean cross-entropy of the tokens that are not padding, in nats.
+
+    With label smoothing ε the target gives 1 - ε to the right token and spreads ε over *all*
+    classes, the right one and padding included, as `torch.nn.CrossEntropyLoss` does. (The
+    Transformer's first code spread it over all but the right token and padding: its losses are
+    other numbers. §5.4 of the paper: smoothing hurts perplexity and helps BLEU.)
+
+    Args:
+        logits: (batch, seq_len, vocab_size).
+        targets: ids (batch, seq_len).
+        pad_id: targets with this id do not count.
+        label_smoothing: ε.
+
+    Returns:
+        Scalar.
+
+    Raises:
+        ValueError: if `logits` and `targets` differ in batch or length.
+    """
+    if logits.shape[:-1] != targets.shape:
+        raise ValueError(
+            f"targets must have the shape of logits without the last axis, "
+            f"{tuple(logits.shape[:-1])}, got {tuple(targets.shape)}"
+        )
+    return F.cross_entropy(
+        logits.flatten(0, -2),
+        targets.flatten(),
+        ignore_index=pad_id,
+        label_smoothing=label_smoothing,
+    )
