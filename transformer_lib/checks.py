@@ -1,8 +1,114 @@
-"""Checks that the sequence models share: special tokens, and the token ids they are given."""
+"""Refusals, each in one line: what was given, and what is wanted.
 
-from typing import Protocol
+Arguments are checked once, at the door: counts and probabilities where a config or a layer is
+made, tensors where a layer or a model is called. What is called many times a second, such as a
+step of generation, pays some microseconds for it.
+"""
 
+import math
+from collections.abc import Iterable
+from numbers import Integral, Real
+from typing import Any, Protocol
+
+import torch
 from torch import Tensor
+
+
+def at_least(least: int, **values: int) -> None:
+    """Refuse what is not a whole number of at least `least`.
+
+    Raises:
+        ValueError: naming the argument.
+    """
+    for name, value in values.items():
+        if not isinstance(value, Integral) or isinstance(value, bool):
+            raise ValueError(f"{name} must be a whole number, got {value!r}")
+        if value < least:
+            raise ValueError(f"{name} must be at least {least}, got {value}")
+
+
+def at_least_or_none(least: int, **values: int | None) -> None:
+    """The same, but None passes: it stands for "no limit"."""
+    for name, value in values.items():
+        if value is not None and (not isinstance(value, Integral) or isinstance(value, bool)):
+            raise ValueError(f"{name} must be None or a whole number, got {value!r}")
+        if value is not None and value < least:
+            raise ValueError(f"{name} must be None or at least {least}, got {value}")
+
+
+def positive(**values: float) -> None:
+    """Refuse what is not a finite number above 0.
+
+    Raises:
+        ValueError: naming the argument.
+    """
+    for name, value in values.items():
+        if not _is_number(value) or not 0.0 < value < math.inf:
+            raise ValueError(f"{name} must be positive and finite, got {value!r}")
+
+
+def probability(**values: float) -> None:
+    """Refuse what no dropout can be: it is in [0, 1).
+
+    Raises:
+        ValueError: naming the argument.
+    """
+    for name, value in values.items():
+        if not _is_number(value) or not 0.0 <= value < 1.0:
+            raise ValueError(f"{name} must be in [0, 1), got {value!r}")
+
+
+def flag(**values: bool) -> None:
+    """Refuse what is neither True nor False.
+
+    Raises:
+        ValueError: naming the argument.
+    """
+    for name, value in values.items():
+        if not isinstance(value, bool):
+            raise ValueError(f"{name} must be True or False, got {value!r}")
+
+
+def one_of(known: Iterable[Any], **values: Any) -> None:
+    """Refuse values that are not known.
+
+    Raises:
+        ValueError: naming the argument and all that is known.
+    """
+    known = tuple(known)
+    for name, value in values.items():
+        if value not in known:
+            raise ValueError(f"{name} must be one of {known}, got {value!r}")
+
+
+def heads(d_model: int, num_heads: int) -> int:
+    """Width of one of `num_heads` heads.
+
+    Raises:
+        ValueError: if they do not divide `d_model`.
+    """
+    at_least(1, d_model=d_model, num_heads=num_heads)
+    if d_model % num_heads:
+        raise ValueError(
+            f"d_model must be a positive multiple of num_heads, "
+            f"got d_model = {d_model}, num_heads = {num_heads}"
+        )
+    return d_model // num_heads
+
+
+def token(vocab_size: int, *, of: str = "vocab_size", **ids: int) -> None:
+    """Refuse a special token that is not in the vocabulary, whose size is called `of`.
+
+    Raises:
+        ValueError: naming the argument.
+    """
+    at_least(0, **ids)
+    for name, value in ids.items():
+        if value >= vocab_size:
+            raise ValueError(f"{name} must be in 0 … {of} - 1 = {vocab_size - 1}, got {value}")
+
+
+SIDES = ("source", "target")
 
 
 class _Vocabularies(Protocol):
@@ -14,63 +120,99 @@ class _Vocabularies(Protocol):
     eos_id: int
 
 
-def check_vocabularies(config: _Vocabularies) -> None:
+def vocabularies(config: _Vocabularies) -> None:
     """Refuse special tokens that are in no vocabulary, or at odds with each other.
 
     Raises:
         ValueError: if `pad_id` is not in both vocabularies, `bos_id` or `eos_id` not in the
             target's, `eos_id` is `pad_id`, or `max_len < 1`.
     """
-    for name, vocabulary in (
-        ("pad_id", "source_vocab_size"),
-        ("pad_id", "target_vocab_size"),
-        ("bos_id", "target_vocab_size"),
-        ("eos_id", "target_vocab_size"),
-    ):
-        token, size = getattr(config, name), getattr(config, vocabulary)
-        if not 0 <= token < size:
-            raise ValueError(f"{name} must be in 0 … {vocabulary} - 1 = {size - 1}, got {token}")
+    at_least(1, **{f"{side}_vocab_size": getattr(config, f"{side}_vocab_size") for side in SIDES})
+    token(config.source_vocab_size, of="source_vocab_size", pad_id=config.pad_id)
+    special = {name: getattr(config, name) for name in ("pad_id", "bos_id", "eos_id")}
+    token(config.target_vocab_size, of="target_vocab_size", **special)
     if config.eos_id == config.pad_id:
         raise ValueError(
             f"eos_id must differ from pad_id, since a loss that skips padding would never teach "
             f"the model to stop, got {config.eos_id} for both"
         )
-    if config.max_len is not None and config.max_len < 1:
-        raise ValueError(f"max_len must be at least 1, got {config.max_len}")
+    at_least_or_none(1, max_len=config.max_len)
 
 
-def check_prompt(prompt: Tensor, max_len: int | None = None) -> None:
-    """Refuse what no decoder-only model can go on from.
-
-    Args:
-        prompt: should be (batch, length) integers, at least one in a row.
-        max_len: as in `check_ids`.
-
-    Raises:
-        ValueError: if it is not.
-    """
-    check_ids("prompt", prompt, max_len)
-    if prompt.size(1) < 1:
-        raise ValueError(f"prompt must have at least one token, got {tuple(prompt.shape)}")
-
-
-def check_ids(name: str, ids: Tensor, max_len: int | None = None, offset: int = 0) -> None:
-    """Refuse what is not a batch of token ids, or is too long.
+def ids(
+    name: str,
+    value: Tensor,
+    vocab_size: int | None = None,
+    *,
+    max_len: int | None = None,
+    offset: int = 0,
+    empty: bool = True,
+) -> None:
+    """Refuse what is not a batch of token ids, is too long, or is in no vocabulary.
 
     Args:
         name: what to call it in the message.
-        ids: should be (batch, length) integers.
+        value: should be (batch, length) of int64 or int32.
+        vocab_size: number of different tokens; None where only the shape matters. Looked up on
+            the CPU alone: elsewhere the look would wait for the device.
         max_len: most tokens that the model can read; None for any number.
         offset: how many it has read before.
+        empty: whether a length of 0 will do.
 
     Raises:
         ValueError: if they are not.
     """
-    if ids.dim() != 2 or ids.is_floating_point():
+    if not isinstance(value, Tensor):
+        raise ValueError(f"{name} must be a tensor of token ids, got {type(value).__name__}")
+    if value.dim() != 2 or value.dtype not in (torch.int64, torch.int32):
         raise ValueError(
-            f"{name} must be (batch, length) integers, got {tuple(ids.shape)} of {ids.dtype}"
+            f"{name} must be (batch, length) of int64 or int32, "
+            f"got {tuple(value.shape)} of {value.dtype}"
         )
-    if max_len is not None and offset + ids.size(1) > max_len:
+    if not empty and value.size(1) < 1:
+        raise ValueError(f"{name} must have at least one token, got {tuple(value.shape)}")
+    if max_len is not None and offset + value.size(1) > max_len:
         raise ValueError(
-            f"{name} must have at most max_len = {max_len} tokens, got {offset + ids.size(1)}"
+            f"{name} must have at most max_len = {max_len} tokens, got {offset + value.size(1)}"
         )
+    if vocab_size is None or value.device.type != "cpu" or not value.numel() or _is_traced():
+        return
+    low, high = map(int, value.aminmax())
+    if low < 0 or high >= vocab_size:
+        raise ValueError(
+            f"{name} must be in 0 … vocab_size - 1 = {vocab_size - 1}, "
+            f"got {low if low < 0 else high}"
+        )
+
+
+def features(name: str, value: Tensor, width: int, *, like: Tensor, dims: int | None = 3) -> None:
+    """Refuse what is not a batch of feature vectors that the weights `like` can work on.
+
+    Args:
+        name: what to call it in the message.
+        value: should be (batch, len, width), or (…, width) where `dims` is None.
+        width: of the features.
+        like: a weight; `value` has its type (but under autocast, which casts) and its device.
+        dims: number of axes; None for any.
+
+    Raises:
+        ValueError: if they are not.
+    """
+    if not isinstance(value, Tensor):
+        raise ValueError(f"{name} must be a tensor, got {type(value).__name__}")
+    if value.dim() != (dims or value.dim()) or value.dim() < 1 or value.size(-1) != width:
+        shape = "…" if dims is None else "batch, len"
+        raise ValueError(f"{name} must be ({shape}, d_model = {width}), got {tuple(value.shape)}")
+    if value.dtype != like.dtype and not torch.is_autocast_enabled(value.device.type):
+        raise ValueError(f"{name} must be {like.dtype}, as the weights are, got {value.dtype}")
+    if value.device != like.device:
+        raise ValueError(f"{name} must be on {like.device}, as the weights are, got {value.device}")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _is_traced() -> bool:
+    """Whether the values of tensors cannot be looked at: `torch.compile`, `torch.export`."""
+    return torch.compiler.is_compiling()

@@ -194,10 +194,10 @@ FAULTS = [
     ),
     _transformer(
         "transformer: the decoder is causal in training only",
-        '        check_ids("target", target, self.max_len, offset)\n',
-        '        check_ids("target", target, self.max_len, offset)\n'
+        "        return self.decoder(x, memory, memory_mask=memory_mask, cache=cache)\n",
         "        for layer in self.decoder.layers:\n"
-        "            layer.self_attention.causal = self.training\n",
+        "            layer.self_attention.causal = self.training\n"
+        "        return self.decoder(x, memory, memory_mask=memory_mask, cache=cache)\n",
         "the_future_changes_nothing",
     ),
     _transformer(
@@ -349,20 +349,20 @@ FAULTS = [
     ),
     _checks(
         "checks: a token one beyond the vocabulary",
-        "0 <= token < size",
-        "0 <= token <= size",
+        "if value >= vocab_size:",
+        "if value > vocab_size:",
         "impossible_configs_are_refused",
     ),
     _checks(
         "checks: cached tokens do not count",
-        "offset + ids.size(1) > max_len",
-        "ids.size(1) > max_len",
+        "offset + value.size(1) > max_len",
+        "value.size(1) > max_len",
         "a_cached_target_counts_what_came_before",
     ),
     _checks(
         "checks: as long as max_len is too long",
-        "offset + ids.size(1) > max_len",
-        "offset + ids.size(1) >= max_len",
+        "offset + value.size(1) > max_len",
+        "offset + value.size(1) >= max_len",
         "a_cached_target_counts_what_came_before",
     ),
     # --- models/recurrent

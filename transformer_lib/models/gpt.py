@@ -12,7 +12,7 @@ from functools import partial
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from transformer_lib.checks import check_ids, check_prompt
+from transformer_lib import checks
 from transformer_lib.layers.blocks import EncoderLayer
 from transformer_lib.layers.cache import KVCache
 from transformer_lib.layers.encoder import Encoder
@@ -170,7 +170,7 @@ class GPT(nn.Module):
             Features (batch, seq_len, d_model), which `logits` turns into scores.
         """
         offset = 0 if cache is None else cache.length
-        check_ids("tokens", tokens, self.max_len, offset)
+        checks.ids("tokens", tokens, self.config.vocab_size, max_len=self.max_len, offset=offset)
         x = self.embedding(tokens)  # (batch, seq_len, d_model)
         if self.positions is not None:
             x = self.positions(x, offset)
@@ -188,7 +188,7 @@ class GPT(nn.Module):
         Raises:
             ValueError: if the prompt is empty or longer than `max_len`.
         """
-        check_prompt(prompt, self.max_len)
+        checks.ids("prompt", prompt, self.config.vocab_size, max_len=self.max_len, empty=False)
         return prompt, KVCache()
 
     def step(self, tokens: Tensor, state: KVCache) -> Tensor:

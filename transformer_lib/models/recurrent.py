@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from transformer_lib.checks import check_ids, check_vocabularies
+from transformer_lib import checks
 from transformer_lib.layers.masks import padding_mask_from_ids
 
 
@@ -47,7 +47,7 @@ class RecurrentConfig:
     eos_id: int = 2
 
     def __post_init__(self):
-        check_vocabularies(self)
+        checks.vocabularies(self)
         if self.d_model < 2 or self.d_model % 2:
             raise ValueError(f"d_model must be a positive even number, got {self.d_model}")
         if self.num_layers < 1:
@@ -168,7 +168,7 @@ class Recurrent(nn.Module):
 
     def encode(self, source: Tensor) -> RecurrentState:
         """Read the source, token ids (batch, source_len) with `pad_id` behind the end."""
-        check_ids("source", source, self.max_len)
+        checks.ids("source", source, self.config.source_vocab_size, max_len=self.max_len)
         mask = padding_mask_from_ids(source, self.pad_id)[:, 0, 0]  # (batch, source_len)
         lengths = mask.sum(dim=1)
         if not mask.equal(torch.arange(mask.size(1), device=mask.device) < lengths[:, None]):
@@ -201,7 +201,7 @@ class Recurrent(nn.Module):
             Features (batch, target_len, d_model), which `output` turns into scores, and the
             attention weights (batch, target_len, source_len), None for a model without.
         """
-        check_ids("target", target, self.max_len)
+        checks.ids("target", target, self.config.target_vocab_size, max_len=self.max_len)
         embedded = self.dropout(self.target_embedding(target))  # (batch, target_len, d_model)
         if self.attention is None:
             weights, context = None, state.summary[:, None].expand_as(embedded)

@@ -12,7 +12,7 @@ from functools import partial
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from transformer_lib.checks import check_ids, check_vocabularies
+from transformer_lib import checks
 from transformer_lib.layers.blocks import DecoderLayer, EncoderLayer
 from transformer_lib.layers.cache import KVCache
 from transformer_lib.layers.decoder import Decoder
@@ -69,7 +69,7 @@ class TransformerConfig:
     share_embeddings: bool = False
 
     def __post_init__(self):
-        check_vocabularies(self)
+        checks.vocabularies(self)
         if self.num_heads < 1 or self.d_model < 1 or self.d_model % self.num_heads:
             raise ValueError(
                 f"d_model must be a positive multiple of num_heads, "
@@ -184,7 +184,7 @@ class Transformer(nn.Module):
         Returns:
             Memory (batch, source_len, d_model) and its padding mask (batch, 1, 1, source_len).
         """
-        check_ids("source", source, self.max_len)
+        checks.ids("source", source, self.config.source_vocab_size, max_len=self.max_len)
         mask = padding_mask_from_ids(source, self.pad_id)
         table = self.target_embedding if self.source_embedding is None else self.source_embedding
         x = self._embed(source, table, self.source_positions, offset=0)
@@ -210,7 +210,9 @@ class Transformer(nn.Module):
             Features (batch, target_len, d_model), which `logits` turns into scores.
         """
         offset = 0 if cache is None else cache.length
-        check_ids("target", target, self.max_len, offset)
+        checks.ids(
+            "target", target, self.config.target_vocab_size, max_len=self.max_len, offset=offset
+        )
         x = self._embed(target, self.target_embedding, self.target_positions, offset)
         return self.decoder(x, memory, memory_mask=memory_mask, cache=cache)
 

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from transformer_lib.checks import check_ids, check_prompt
+from transformer_lib import checks
 from transformer_lib.layers.adaptive import AdaptiveEmbedding, embedding
 from transformer_lib.layers.cache import MemoryCache
 from transformer_lib.layers.feed_forward import FeedForward
@@ -236,7 +236,7 @@ class TransformerXL(nn.Module):
                 shape, `mem_len` negative or `clamp_len < 1`.
         """
         mem_len, options = self._reach(mem_len, same_length, clamp_len)
-        check_ids("ids", ids, self.config.max_len)
+        checks.ids("ids", ids, self.config.vocab_size, max_len=self.config.max_len)
         if memory is not None:
             self._check_memory(memory, ids)
         features, new = self._features(ids, memory, **options)
@@ -279,7 +279,7 @@ class TransformerXL(nn.Module):
         if mem_len is None and cache is not None:
             mem_len = cache.mem_len
         mem_len, options = self._reach(mem_len, same_length, clamp_len)
-        check_ids("ids", ids, self.config.max_len)
+        checks.ids("ids", ids, self.config.vocab_size, max_len=self.config.max_len)
         if cache is None:
             cache = MemoryCache(mem_len)
         cache.mem_len = mem_len
@@ -293,7 +293,7 @@ class TransformerXL(nn.Module):
         Raises:
             ValueError: if the prompt is empty, or not (batch, length) integers.
         """
-        check_prompt(prompt)
+        checks.ids("prompt", prompt, self.config.vocab_size, empty=False)
         return prompt, MemoryCache(self.config.mem_len)
 
     def step(self, tokens: Tensor, state: MemoryCache) -> Tensor:
