@@ -44,7 +44,11 @@ def save_weights(model: nn.Module, file: str | os.PathLike, metadata: dict[str, 
         metadata: strings to keep in the file's header.
     """
     partial = Path(f"{file}.partial")
+    partial.unlink(missing_ok=True)
+    partial.touch()
+    mode = partial.stat().st_mode  # what the umask gives a new file; safetensors lets only us read
     save_file(_named_once(model), partial, metadata)
+    partial.chmod(mode)
     _sync(partial)
     os.replace(partial, file)
 
@@ -102,7 +106,7 @@ def save_checkpoint(
     save_weights(model, partial / "model.safetensors")
     torch.save(state, partial / "state.pt")
     sums = [f"{_sha256(partial / n)}  {n}\n" for n in ("model.safetensors", "state.pt")]
-    (partial / "SHA256SUMS").write_text("".join(sums))
+    (partial / "SHA256SUMS").write_text("".join(sums), encoding="utf-8", newline="\n")
     for path in (partial / "state.pt", partial / "SHA256SUMS", partial):
         _sync(path)
     os.rename(partial, final)
@@ -126,7 +130,7 @@ def latest_checkpoint(folder: str | os.PathLike) -> Checkpoint | None:
     damaged = []
     for path in sorted(Path(folder).glob("step-*"), reverse=True):
         try:
-            for line in (path / "SHA256SUMS").read_text().splitlines():
+            for line in (path / "SHA256SUMS").read_text(encoding="utf-8").splitlines():
                 expected, name = line.split()
                 if _sha256(path / name) != expected:
                     raise ValueError(f"{name} is not what was written")
@@ -161,8 +165,17 @@ def _sha256(path: Path) -> str:
 
 
 def _sync(path: Path) -> None:
-    """Wait until a file, or the names in a folder, are on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+    """Wait until a file, or the names in a folder, are on the disk.
+
+    Windows does this only for files, and only through a descriptor that may write.
+    """
+    folder = path.is_dir()
+    try:
+        descriptor = os.open(path, os.O_RDONLY if folder else os.O_RDWR)
+    except PermissionError:
+        if folder:
+            return
+        raise
     try:
         os.fsync(descriptor)
     finally:
