@@ -33,10 +33,10 @@ help: ## list the targets
 install: $(INSTALLED) ## make .venv and install the pinned environment (the others do it themselves)
 
 $(INSTALLED): requirements.txt pyproject.toml
-	@fits='import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))'; \
+	@fits='import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))'; \
 	if ! { "$(BIN)/python" -c "$$fits" && "$(BIN)/python" -m pip --version; } >/dev/null 2>&1; then \
 		chosen=; bare=; \
-		for python in $(or $(PYTHON),python3 python3.13 python3.12 python3.11); do \
+		for python in $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11); do \
 			"$$python" -c "$$fits" 2>/dev/null || continue; \
 			if "$$python" -c 'import ensurepip, venv' 2>/dev/null; then chosen=$$python; break; fi; \
 			bare=$${bare:-$$python}; \
@@ -46,7 +46,7 @@ $(INSTALLED): requirements.txt pyproject.toml
 		elif [ -n "$$bare" ]; then \
 			echo "$$bare has no ensurepip, so it cannot make $(VENV): install python3-venv (Debian, Ubuntu: sudo apt install python3-venv)." >&2; exit 1; \
 		else \
-			echo "Python 3.11, 3.12 or 3.13 is needed, and $(or $(PYTHON),python3) is $$($(or $(PYTHON),python3) -V 2>/dev/null || echo 'not there'): name one, as in 'make PYTHON=/usr/bin/python3.12 book'." >&2; exit 1; \
+			echo "Python 3.11 to 3.14 is needed, and $(or $(PYTHON),python3) is $$($(or $(PYTHON),python3) -V 2>/dev/null || echo 'not there'): name one, as in 'make PYTHON=/usr/bin/python3.12 book'." >&2; exit 1; \
 		fi; \
 	fi
 	@echo "Installing the pinned environment into $(VENV) (a few minutes, once) ..."
@@ -119,7 +119,8 @@ links: $(INSTALLED) ## ask every external link of the book whether it still answ
 		--builder linkcheck
 
 pins: $(INSTALLED) ## resolve requirements.txt anew from pyproject.toml
-	@{ echo "# The whole environment, on Linux, macOS and Windows, for Python 3.11 to 3.13: written by 'make pins'."; \
+	@{ echo "# The whole environment for Python 3.11 to 3.14, written by 'make pins': wheels for Linux (x86-64, ARM),"; \
+	echo "# Windows (x86-64) and macOS 14 or later on Apple silicon; PyTorch has none for Intel Macs."; \
 	echo "# On Linux PyPI's torch brings CUDA along; README.md says how to get the CPU build."; \
 	"$(BIN)/uv" pip compile --quiet --universal --python-version 3.11 --all-extras --upgrade \
 		--no-annotate --no-header pyproject.toml \

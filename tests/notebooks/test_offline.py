@@ -39,7 +39,7 @@ def offline(*command: str, only_guard: bool) -> subprocess.CompletedProcess:
         check=False,
         cwd=ROOT,
         env=env,
-        text=True,
+        encoding="utf-8",
         timeout=240,
     )
 
