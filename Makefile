@@ -79,12 +79,12 @@ test-package: $(INSTALLED) ## the package's own tests, with coverage (98 % of li
 	@"$(BIN)/python" -m pytest tests --ignore tests/book --ignore tests/benchmarks \
 		-n $(JOBS) --dist loadfile --cov
 
-test-notebooks: $(INSTALLED) ## every notebook under strict nbval, with the network off
+test-notebooks: $(INSTALLED) ## every notebook again: words exactly, numbers as numbers, network off
 	@echo "== the notebooks"
 	@test -n "$(NOTEBOOKS)" || { echo "There is no notebook in notebooks/." >&2; exit 1; }
 	@"$(BIN)/python" tests/notebooks/offline.py "$(BIN)/python" -m pytest \
-		$(if $(NB),$(NB:%=notebooks/%.ipynb),notebooks) \
-		--nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg \
+		-p tests.notebooks.compare_numbers $(if $(NB),$(NB:%=notebooks/%.ipynb),notebooks) \
+		--nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg \
 		--nbval-cell-timeout 300 -n $(JOBS) --dist loadfile -q
 
 test-book: $(BUILT) ## the rendered pages in headless Chromium
