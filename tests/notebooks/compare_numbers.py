@@ -24,6 +24,7 @@ NUMBER = re.compile(
     r"(?<![\w.])[-+−]?(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)"  # 1,684 or 1684
     r"(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?"
 )
+NOT_COMPARED = "not-compared"
 TEXTS = ("text/plain", "text/html", "text/markdown", "text/latex")
 
 LEGEND = (
@@ -107,7 +108,7 @@ class Notebook(IPyNbFile):
         for item in super().collect():
             name = f"In [{item.cell.execution_count or ' '}]"
             options = item.options
-            if "not-compared" in item.cell.metadata.get("tags", []):
+            if NOT_COMPARED in item.cell.metadata.get("tags", []):
                 options["check"] = False
             made = {"cell_num": item.cell_num, "cell": item.cell, "options": options}
             yield Cell.from_parent(self, name=name, **made)
