@@ -9,6 +9,7 @@ JOBS ?= 2
 NB ?=
 TABLE ?=
 STEPS ?=
+ALL ?=
 
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -22,7 +23,7 @@ test-package test-notebooks run faults: export OMP_NUM_THREADS ?= 1
 test-package: export MPLBACKEND ?= agg
 
 .DEFAULT_GOAL := help
-.PHONY: help install book test test-package test-notebooks test-book run lab bench faults check fix \
+.PHONY: help install book test test-package test-notebooks test-book run lab bench shake halved faults check fix \
 	links pins clean
 
 help: ## list the targets
@@ -96,6 +97,12 @@ bench: $(INSTALLED) ## measure speed and memory against other implementations (T
 
 train-%: $(INSTALLED) ## train what ships with the package (train-pronunciations STEPS=11000); goes on where it was stopped
 	@"$(BIN)/python" -m transformer_lib.recipes.$* $(STEPS:%=--steps %)
+
+shake: $(INSTALLED) ## the changed chapters as other processors would run them (NB=05_encoder: one; ALL=1: all, and the package)
+	@"$(BIN)/python" tests/notebooks/shake.py --jobs $(JOBS) $(if $(ALL),--all) $(NB)
+
+halved: $(INSTALLED) ## the changed chapters with trainings half as long: no page may break (NB=05_encoder, ALL=1)
+	@"$(BIN)/python" tests/notebooks/halved.py --jobs $(JOBS) $(if $(ALL),--all) $(NB)
 
 faults: $(INSTALLED) ## break the library on purpose, one fault at a time, and see each caught
 	@"$(BIN)/python" tests/planted_faults.py
