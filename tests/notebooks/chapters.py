@@ -28,14 +28,17 @@ def chosen(options: argparse.Namespace) -> list[Path]:
         return there
     if options.names:
         return [p for p in there if p.stem.startswith(tuple(Path(n).stem for n in options.names))]
-    return [p for p in there if p.relative_to(ROOT).as_posix() in changed()]
+    new = changed(ROOT)
+    return [p for p in there if p.relative_to(ROOT).as_posix() in new]
 
 
-def changed() -> set[str]:
-    """The files that differ from where the branch left main."""
+def changed(folder: Path) -> set[str]:
+    """The files of a checkout that differ from where its branch left main."""
 
     def git(*words: str) -> str:
-        ran = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False)
+        ran = subprocess.run(
+            ["git", *words], cwd=folder, capture_output=True, text=True, check=False
+        )
         return ran.stdout.strip()
 
     base = git("merge-base", "HEAD", "origin/main") or git("merge-base", "HEAD", "main") or "HEAD"

@@ -64,6 +64,12 @@ def too_far(both: list[tuple[str, str]], tolerance: float = 0.0) -> list[tuple[s
     return [(a, b, limit) for a, b, limit in limits if abs(value(a) - value(b)) > limit]
 
 
+def diff(committed: str, computed: str) -> str:
+    """The lines in which two texts differ."""
+    lines = committed.splitlines(), computed.splitlines()
+    return "\n".join(difflib.unified_diff(*lines, "committed", "computed", lineterm="", n=0))
+
+
 class Cell(IPyNbCell):
     """A cell named as Jupyter shows it, whose numbers are compared as numbers."""
 
@@ -84,9 +90,7 @@ class Cell(IPyNbCell):
         committed, computed = self.sanitize(old[kind]), self.sanitize(new[kind])
         both = pairs(committed, computed)
         if both is None:
-            lines = committed.splitlines(), computed.splitlines()
-            difference = difflib.unified_diff(*lines, "committed", "computed", lineterm="")
-            self.report.append("\n".join(["The words, or how many numbers:", *difference]))
+            self.report.append(f"The words, or how many numbers:\n{diff(committed, computed)}")
         elif far := too_far(both, self.cell.metadata.get("tolerance", 0.0)):
             rows = [("committed", "computed", "allowed"), *far]
             self.report.append("\n".join("".join(f"{x!s:>16}" for x in row) for row in rows))

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import nbformat
 from chapters import ROOT, arguments, chosen, run
-from compare_numbers import NOT_COMPARED, TEXTS, pairs, too_far, value
+from compare_numbers import NOT_COMPARED, TEXTS, diff, pairs, too_far, value
 from nbclient.exceptions import CellExecutionError
 from nbval.plugin import get_sanitize_patterns
 
@@ -84,7 +84,7 @@ def shake(path: Path, variant: str) -> tuple[list[str], dict[int, float]]:
         for a, b in zip(before, after, strict=True):
             both = pairs(a, b)
             if both is None:
-                lines.append(f"{place} other words\n    {a}\n    {b}")
+                lines.append(f"{place} other words\n{diff(a, b)}")
                 continue
             far = too_far(both, old.metadata.get("tolerance", 0.0))
             lines += [f"{place} {a} became {b}, allowed are {limit}" for a, b, limit in far]
@@ -102,7 +102,7 @@ def too_wide(path: Path, seen: dict[int, float]) -> list[str]:
     ]
 
 
-def test_package(variant: str) -> bool:
+def package_passes(variant: str) -> bool:
     """Whether the package's tests pass in a variant."""
     print(f"== the package, {variant}", flush=True)
     without = ["book", "benchmarks", "notebooks"]
@@ -117,7 +117,7 @@ def main() -> int:
     options = arguments(__doc__.splitlines()[0]).parse_args()
     variants = list(VARIANTS) if options.all else BY_DEFAULT
     chapters = chosen(options)
-    failed = sum(not test_package(variant) for variant in variants) if options.all else 0
+    failed = sum(not package_passes(variant) for variant in variants) if options.all else 0
     with ProcessPoolExecutor(options.jobs) as pool:
         runs = {p: [pool.submit(shake, p, variant) for variant in variants] for p in chapters}
         for path, results in runs.items():

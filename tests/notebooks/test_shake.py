@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import chapters
 import nbformat
 import pytest
 import shake
@@ -94,14 +95,35 @@ def test_a_chapter_that_raises_is_told(tmp_path):
     assert not seen
 
 
-def test_the_cells_of_the_book_are_found_by_name_number_and_change():
+def test_chapters_are_found_by_name_and_number():
     def names(*words):
-        return [p.stem for p in shake.chosen(shake.arguments("").parse_args(words))]
+        return [p.stem for p in chapters.chosen(chapters.arguments("").parse_args(words))]
 
-    there = sorted(p.stem for p in (shake.ROOT / "notebooks").glob("[0-9]*.ipynb"))
+    there = sorted(p.stem for p in (chapters.ROOT / "notebooks").glob("[0-9]*.ipynb"))
     assert names("--all") == there
     assert names("05") == names("05_encoder") == names("notebooks/05_encoder.ipynb")
-    assert set(names()) <= set(there)
+    assert len(names("05")) == 1
+
+
+def test_changed_is_what_differs_from_where_the_branch_left_main(tmp_path):
+    def git(*words):
+        me = ["-c", "user.name=me", "-c", "user.email=me@example.org"]
+        subprocess.run(["git", *me, *words], cwd=tmp_path, check=True, capture_output=True)
+
+    git("init", "-b", "main")
+    for name in "abcd":
+        (tmp_path / name).write_text("old")
+    git("add", ".")
+    git("commit", "-m", "all")
+    git("checkout", "-b", "branch")
+    (tmp_path / "a").write_text("new")
+    git("commit", "-am", "one")
+    (tmp_path / "b").write_text("new")  # not committed
+    git("checkout", "main")
+    (tmp_path / "c").write_text("new")
+    git("commit", "-m", "another", "c")
+    git("checkout", "branch")
+    assert chapters.changed(tmp_path) == {"a", "b"}
 
 
 def test_the_environment_leads_to_the_other_cpu():
