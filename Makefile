@@ -9,6 +9,7 @@ JOBS ?= 2
 NB ?=
 TABLE ?=
 STEPS ?=
+ALL ?=
 
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -22,7 +23,7 @@ test-package test-notebooks run faults: export OMP_NUM_THREADS ?= 1
 test-package: export MPLBACKEND ?= agg
 
 .DEFAULT_GOAL := help
-.PHONY: help install book test test-package test-notebooks test-book run lab bench faults check fix \
+.PHONY: help install book test test-package test-notebooks test-book run lab bench shake halved faults check fix \
 	links pins clean
 
 help: ## list the targets
@@ -79,12 +80,12 @@ test-package: $(INSTALLED) ## the package's own tests, with coverage (98 % of li
 	@"$(BIN)/python" -m pytest tests --ignore tests/book --ignore tests/benchmarks \
 		-n $(JOBS) --dist loadfile --cov
 
-test-notebooks: $(INSTALLED) ## every notebook under strict nbval, with the network off
+test-notebooks: $(INSTALLED) ## every notebook again: words exactly, numbers as numbers, network off
 	@echo "== the notebooks"
 	@test -n "$(NOTEBOOKS)" || { echo "There is no notebook in notebooks/." >&2; exit 1; }
 	@"$(BIN)/python" tests/notebooks/offline.py "$(BIN)/python" -m pytest \
-		$(if $(NB),$(NB:%=notebooks/%.ipynb),notebooks) \
-		--nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg \
+		-p tests.notebooks.compare_numbers $(if $(NB),$(NB:%=notebooks/%.ipynb),notebooks) \
+		--nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg \
 		--nbval-cell-timeout 300 -n $(JOBS) --dist loadfile -q
 
 test-book: $(BUILT) ## the rendered pages in headless Chromium
@@ -96,6 +97,12 @@ bench: $(INSTALLED) ## measure speed and memory against other implementations (T
 
 train-%: $(INSTALLED) ## train what ships with the package (train-pronunciations STEPS=11000); goes on where it was stopped
 	@"$(BIN)/python" -m transformer_lib.recipes.$* $(STEPS:%=--steps %)
+
+shake: $(INSTALLED) ## the changed chapters as other processors would run them (NB=05_encoder: one; ALL=1: all, and the package)
+	@"$(BIN)/python" tests/notebooks/shake.py --jobs $(JOBS) $(if $(ALL),--all) $(NB)
+
+halved: $(INSTALLED) ## the changed chapters with trainings half as long: no page may break (NB=05_encoder, ALL=1)
+	@"$(BIN)/python" tests/notebooks/halved.py --jobs $(JOBS) $(if $(ALL),--all) $(NB)
 
 faults: $(INSTALLED) ## break the library on purpose, one fault at a time, and see each caught
 	@"$(BIN)/python" tests/planted_faults.py

@@ -1,6 +1,6 @@
 """Run a command with the network switched off: only this machine's loopback is left.
 
-    python tests/notebooks/offline.py python -m pytest --nbval notebooks ...
+    python tests/notebooks/offline.py python -m pytest -p tests.notebooks.compare_numbers notebooks
 
 Linux gives the command a network namespace of its own where that is allowed. Everywhere, each
 Python process below the command, kernels included, refuses connections that leave the machine
