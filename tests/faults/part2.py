@@ -35,7 +35,7 @@ FAULTS = [
     # --- feed_forward
     _feed_forward(
         "feed-forward: no nonlinearity between the two maps",
-        "x = _ACTIVATIONS[self.activation](x)",
+        "x = ACTIVATIONS[self.activation](x)",
         "pass",
         "block_is_its_formula",
     ),

@@ -7,7 +7,7 @@ most Transformers it holds two thirds of the parameters.
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-_ACTIVATIONS = {
+ACTIVATIONS = {
     "relu": F.relu,  # Vaswani et al. 2017, §3.3
     "gelu": F.gelu,  # exact, with the error function: Hendrycks & Gimpel 2016; BERT, ViT
     "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"),  # its approximation: GPT-2
@@ -52,9 +52,9 @@ class FeedForward(nn.Module):
             raise ValueError(
                 f"d_model and d_ff must be positive, got d_model = {d_model}, d_ff = {d_ff}"
             )
-        if activation != "swiglu" and activation not in _ACTIVATIONS:
+        if activation != "swiglu" and activation not in ACTIVATIONS:
             raise ValueError(
-                f"activation must be one of {[*_ACTIVATIONS, 'swiglu']}, got {activation!r}"
+                f"activation must be one of {[*ACTIVATIONS, 'swiglu']}, got {activation!r}"
             )
         self.d_model, self.d_ff, self.activation = d_model, d_ff, activation
         self.linear1 = nn.Linear(d_model, 2 * d_ff if activation == "swiglu" else d_ff, bias=bias)
@@ -84,5 +84,5 @@ class FeedForward(nn.Module):
             gate, value = x.chunk(2, dim=-1)
             x = F.silu(gate) * value  # (…, d_ff)
         else:
-            x = _ACTIVATIONS[self.activation](x)
+            x = ACTIVATIONS[self.activation](x)
         return self.linear2(self.dropout(x))
