@@ -694,7 +694,7 @@ FAULTS = [
         "",
         "everything_is_on_the_disk_before_it_gets_its_name",
     ),
-    _checkpoints(
+    _weights(
         "saving: weights get their name before they are on the disk",
         "    sync(partial)\n",
         "",
