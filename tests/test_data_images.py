@@ -354,6 +354,14 @@ def test_a_pickle_that_wants_to_run_something_is_refused(monkeypatch, tmp_path):
         load_cifar10()
 
 
+def test_a_pickle_may_not_name_a_module_that_only_sounds_like_numpy():
+    reader = module._NumbersOnly(io.BytesIO(b"cnumpy_x.core\nndarray\n."))
+    with pytest.raises(
+        ValueError, match=r"must hold numbers and names, got numpy_x\.core\.ndarray"
+    ):
+        reader.load()
+
+
 @pytest.mark.parametrize("load", [load_fashion_mnist, load_cifar10])
 def test_no_network_is_an_error_that_helps(monkeypatch, tmp_path, load):
     monkeypatch.setenv(VARIABLE, str(tmp_path))

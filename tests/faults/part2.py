@@ -700,6 +700,18 @@ FAULTS = [
         "",
         "everything_is_on_the_disk_before_it_gets_its_name",
     ),
+    _weights(
+        "saving: a file is synced through a descriptor that may only read",
+        "os.O_RDONLY if folder else os.O_RDWR",
+        "os.O_RDONLY",
+        "saving_keeps_to_the_rules_of_windows",
+    ),
+    _weights(
+        "saving: only their owner may read the weights",
+        "    partial.chmod(mode)\n",
+        "",
+        "files_get_the_mode_that_the_umask_gives",
+    ),
     _checkpoints(
         "saving: the sums are not checked",
         "if _sha256(path / name) != expected:",

@@ -149,6 +149,12 @@ FAULTS = [
         "elif False:",
         "a_head_that_differs_from_the_embedding_is_refused",
     ),
+    _pretrained(
+        "pretrained: an index may point out of its folder",
+        "if part not in beside:",
+        "if not isinstance(part, str):",
+        "an_index_that_points_elsewhere_is_refused",
+    ),
     # --- quantize, page_models
     _quantize(
         "8 bits: one scale for the whole matrix",

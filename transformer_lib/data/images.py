@@ -279,7 +279,7 @@ class _NumbersOnly(pickle.Unpickler):
     """Reads the arrays, lists and strings of CIFAR's files, and runs nothing else in them."""
 
     def find_class(self, module: str, name: str):
-        if module.startswith("numpy") and name in ("_reconstruct", "ndarray", "dtype"):
+        if module.split(".")[0] == "numpy" and name in ("_reconstruct", "ndarray", "dtype"):
             return super().find_class(module.replace("numpy.core", "numpy._core"), name)
         if (module, name) == ("_codecs", "encode"):
             return super().find_class(module, name)
