@@ -3,6 +3,7 @@
 import argparse
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -27,7 +28,11 @@ def chosen(options: argparse.Namespace) -> list[Path]:
     if options.all:
         return there
     if options.names:
-        return [p for p in there if p.stem.startswith(tuple(Path(n).stem for n in options.names))]
+        named = {n: [p for p in there if p.stem.startswith(Path(n).stem)] for n in options.names}
+        for name, paths in named.items():
+            if not paths:
+                sys.exit(f"no chapter {name!r}; there are: {', '.join(p.stem for p in there)}")
+        return sorted({p for paths in named.values() for p in paths})
     new = changed(ROOT)
     return [p for p in there if p.relative_to(ROOT).as_posix() in new]
 

@@ -103,6 +103,8 @@ def test_chapters_are_found_by_name_and_number():
     assert names("--all") == there
     assert names("05") == names("05_encoder") == names("notebooks/05_encoder.ipynb")
     assert len(names("05")) == 1
+    with pytest.raises(SystemExit, match="no chapter '5x'; there are: 01_"):
+        names("05", "5x")
 
 
 def test_changed_is_what_differs_from_where_the_branch_left_main(tmp_path):
