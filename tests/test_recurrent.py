@@ -244,7 +244,7 @@ def test_dropout_falls_on_embeddings_and_features():
         ({"d_model": 0}, "d_model must be a positive even number, got 0"),
         ({"num_layers": 0}, "num_layers must be at least 1, got 0"),
         ({"eos_id": 13}, r"eos_id must be in 0 … target_vocab_size - 1 = 12, got 13"),
-        ({"dropout": 2.0}, "dropout probability has to be between 0 and 1"),
+        ({"dropout": 2.0}, r"dropout must be in \[0, 1\), got 2.0"),
     ],
 )
 def test_impossible_configs_are_refused(changes, message):
@@ -255,8 +255,8 @@ def test_impossible_configs_are_refused(changes, message):
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ([[3.0, 4.0]], r"source must be \(batch, length\) integers"),
-        ([3, 4], r"source must be \(batch, length\) integers"),
+        ([[3.0, 4.0]], r"source must be \(batch, length\) of int64 or int32"),
+        ([3, 4], r"source must be \(batch, length\) of int64 or int32"),
         ([[3] * 21], "source must have at most max_len = 20 tokens, got 21"),
         ([[3, 0, 4], [3, 4, 5]], r"padding \(0\) behind its end only"),
         ([[0, 0, 0], [3, 4, 5]], "at least one token in each row, got an empty one"),

@@ -115,11 +115,13 @@ def test_pictures_of_a_batch_do_not_see_each_other(config):
 
 
 def test_dropout_falls_on_embeddings_and_sublayers():
-    model = model_of(dropout=1.0).train()
+    model = model_of(dropout=0.25).train()
+    dropped = [m for m in model.modules() if isinstance(m, nn.Dropout) and m.p == 0.25]
+    assert len(dropped) == 1 + 2  # on the embeddings, and one for each layer
+    for m in dropped:
+        m.p = 1.0
     nothing = model.encoder.final_norm(torch.zeros(1, 8).double())
     assert_close(model(randn(1, 3, 12, 12)), model.head(nothing), **EXACT)
-    dropped = [m.p for m in model.modules() if isinstance(m, nn.Dropout)]
-    assert dropped.count(1.0) == 1 + 2  # on the embeddings, and one for each layer
 
 
 def test_a_fresh_model_starts_as_described():
@@ -292,7 +294,10 @@ def test_a_size_that_patches_do_not_fill_is_refused():
         ({"num_heads": 3}, "multiple of num_heads, got d_model = 8, num_heads = 3"),
         ({"pooling": "max"}, "pooling must be one of .* got 'max'"),
         ({"positions": "rotary"}, "positions must be one of .* got 'rotary'"),
-        ({"d_model": 9, "num_heads": 3, "positions": "learned_2d"}, "d_model must be even"),
+        (
+            {"d_model": 9, "num_heads": 3, "positions": "learned_2d"},
+            "d_model must be a positive even number, got 9",
+        ),
     ],
 )
 def test_configs_that_cannot_work_are_refused(changes, message):

@@ -35,8 +35,8 @@ FAULTS = [
     # --- feed_forward
     _feed_forward(
         "feed-forward: no nonlinearity between the two maps",
-        "x = _ACTIVATIONS[self.activation](x)",
-        "pass",
+        "ACTIVATIONS[self.activation](self.linear1(x))",
+        "self.linear1(x)",
         "block_is_its_formula",
     ),
     _feed_forward(
@@ -349,8 +349,8 @@ FAULTS = [
     ),
     _checks(
         "checks: a token one beyond the vocabulary",
-        "if value >= vocab_size:",
-        "if value > vocab_size:",
+        "if not 0 <= value < vocab_size:",
+        "if not 0 <= value <= vocab_size:",
         "impossible_configs_are_refused",
     ),
     _checks(
@@ -392,8 +392,8 @@ FAULTS = [
     ),
     _recurrent(
         "recurrent: the encoder reads the padding",
-        "lengths.cpu()",
-        "torch.full_like(lengths, source.size(1)).cpu()",
+        "mask.sum(dim=1).cpu()",
+        "torch.full_like(mask.sum(dim=1), source.size(1)).cpu()",
         "padding_and_other_rows_change_nothing",
     ),
     _recurrent(

@@ -213,15 +213,15 @@ FAULTS = [
         "ViT: the class token has no position",
         "x = torch.cat([self.class_token.expand(len(x), 1, -1), x], dim=1)",
         "token = self.class_token.expand(len(x), 1, -1)\n"
-        "            if isinstance(self.positions, LearnedPositions):\n"
+        "            if isinstance(self.positions, SequencePositions):\n"
         "                token = token - self.positions.table.weight[0]\n"
         "            x = torch.cat([token, x], dim=1)",
         PARTS_OF_THE_PAPER,
     ),
-    _vit(
+    _patches(
         "ViT: resized with the last position for the class token",
-        "own, patches = self.positions.table.weight.tensor_split([-(old**2)])",
-        "patches, own = self.positions.table.weight.tensor_split([old**2])",
+        "before, patches = self.table.weight.tensor_split([-(self.grid**2)])",
+        "patches, before = self.table.weight.tensor_split([self.grid**2])",
         "class_token_keeps_its_position",
     ),
     _patches(

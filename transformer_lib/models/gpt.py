@@ -16,7 +16,7 @@ from transformer_lib import checks
 from transformer_lib.layers.blocks import EncoderLayer
 from transformer_lib.layers.cache import KVCache
 from transformer_lib.layers.encoder import Encoder
-from transformer_lib.layers.feed_forward import FeedForward
+from transformer_lib.layers.feed_forward import ACTIVATIONS, FeedForward
 from transformer_lib.layers.multi_head import MultiHeadAttention
 from transformer_lib.layers.positions import LearnedPositions, Rotary
 
@@ -64,26 +64,22 @@ class GPTConfig:
     pad_id: int = 0
 
     def __post_init__(self):
-        for name, smallest in (("vocab_size", 1), ("num_layers", 1), ("max_len", 1)):
-            value = getattr(self, name)
-            if value is not None and value < smallest:
-                raise ValueError(f"{name} must be at least {smallest}, got {value}")
-        if self.num_heads < 1 or self.d_model < 1 or self.d_model % self.num_heads:
-            raise ValueError(
-                f"d_model must be a positive multiple of num_heads, "
-                f"got d_model = {self.d_model}, num_heads = {self.num_heads}"
-            )
-        for name, known in (("positions", ("learned", "rotary")), ("norm", ("layer", "rms"))):
-            if getattr(self, name) not in known:
-                raise ValueError(f"{name} must be one of {known}, got {getattr(self, name)!r}")
+        checks.at_least(1, vocab_size=self.vocab_size, num_layers=self.num_layers, d_ff=self.d_ff)
+        checks.at_least_or_none(1, max_len=self.max_len)
+        checks.heads(self.d_model, self.num_heads)
+        checks.one_of(ACTIVATIONS, activation=self.activation)
+        checks.one_of(("learned", "rotary"), positions=self.positions)
+        checks.one_of(("layer", "rms"), norm=self.norm)
+        checks.flag(bias=self.bias, tie=self.tie)
+        checks.probability(dropout=self.dropout)
+        checks.positive(eps=self.eps)
+        checks.token(self.vocab_size, pad_id=self.pad_id)
+        if self.eos_id is not None:
+            checks.token(self.vocab_size, eos_id=self.eos_id)
         if self.max_len is None and self.positions == "learned":
             raise ValueError("max_len must be given with learned positions, got None")
-        for name in ("eos_id", "pad_id"):
-            token = getattr(self, name)
-            if token is not None and not 0 <= token < self.vocab_size:
-                raise ValueError(
-                    f"{name} must be in 0 … vocab_size - 1 = {self.vocab_size - 1}, got {token}"
-                )
+        if self.positions == "rotary":
+            checks.even(head_dim=self.head_dim)
 
     @property
     def head_dim(self) -> int:

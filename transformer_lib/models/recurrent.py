@@ -48,10 +48,10 @@ class RecurrentConfig:
 
     def __post_init__(self):
         checks.vocabularies(self)
-        if self.d_model < 2 or self.d_model % 2:
-            raise ValueError(f"d_model must be a positive even number, got {self.d_model}")
-        if self.num_layers < 1:
-            raise ValueError(f"num_layers must be at least 1, got {self.num_layers}")
+        checks.even(d_model=self.d_model)
+        checks.at_least(1, num_layers=self.num_layers)
+        checks.flag(attention=self.attention)
+        checks.probability(dropout=self.dropout)
 
 
 class AdditiveAttention(nn.Module):
@@ -169,15 +169,11 @@ class Recurrent(nn.Module):
     def encode(self, source: Tensor) -> RecurrentState:
         """Read the source, token ids (batch, source_len) with `pad_id` behind the end."""
         checks.ids("source", source, self.config.source_vocab_size, max_len=self.max_len)
+        checks.padded_behind("source", source, self.pad_id)
         mask = padding_mask_from_ids(source, self.pad_id)[:, 0, 0]  # (batch, source_len)
-        lengths = mask.sum(dim=1)
-        if not mask.equal(torch.arange(mask.size(1), device=mask.device) < lengths[:, None]):
-            raise ValueError(f"source must have padding ({self.pad_id}) behind its end only")
-        if not lengths.all():
-            raise ValueError("source must have at least one token in each row, got an empty one")
         packed = pack_padded_sequence(  # skips the padding: its last states are the real ones
             self.dropout(self.source_embedding(source)),
-            lengths.cpu(),
+            mask.sum(dim=1).cpu(),
             batch_first=True,
             enforce_sorted=False,
         )

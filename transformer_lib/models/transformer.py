@@ -17,7 +17,7 @@ from transformer_lib.layers.blocks import DecoderLayer, EncoderLayer
 from transformer_lib.layers.cache import KVCache
 from transformer_lib.layers.decoder import Decoder
 from transformer_lib.layers.encoder import Encoder
-from transformer_lib.layers.feed_forward import FeedForward
+from transformer_lib.layers.feed_forward import ACTIVATIONS, FeedForward
 from transformer_lib.layers.masks import padding_mask_from_ids
 from transformer_lib.layers.multi_head import MultiHeadAttention
 from transformer_lib.layers.positions import LearnedPositions, Rotary, SinusoidalPositions
@@ -70,15 +70,21 @@ class TransformerConfig:
 
     def __post_init__(self):
         checks.vocabularies(self)
-        if self.num_heads < 1 or self.d_model < 1 or self.d_model % self.num_heads:
-            raise ValueError(
-                f"d_model must be a positive multiple of num_heads, "
-                f"got d_model = {self.d_model}, num_heads = {self.num_heads}"
-            )
-        if self.positions not in ("sinusoidal", "learned", "rotary"):
-            raise ValueError(
-                f"positions must be 'sinusoidal', 'learned' or 'rotary', got {self.positions!r}"
-            )
+        checks.heads(self.d_model, self.num_heads)
+        checks.at_least(
+            1,
+            num_encoder_layers=self.num_encoder_layers,
+            num_decoder_layers=self.num_decoder_layers,
+            d_ff=self.d_ff,
+        )
+        checks.one_of(ACTIVATIONS, activation=self.activation)
+        checks.one_of(("sinusoidal", "learned", "rotary"), positions=self.positions)
+        checks.probability(dropout=self.dropout)
+        checks.flag(norm_first=self.norm_first, share_embeddings=self.share_embeddings)
+        if self.positions == "sinusoidal":
+            checks.even(d_model=self.d_model)
+        if self.positions == "rotary":
+            checks.even(head_dim=self.head_dim)
         if self.max_len is None and self.positions == "learned":
             raise ValueError("max_len must be given with learned positions, got None")
         if self.share_embeddings and self.source_vocab_size != self.target_vocab_size:
@@ -183,8 +189,12 @@ class Transformer(nn.Module):
 
         Returns:
             Memory (batch, source_len, d_model) and its padding mask (batch, 1, 1, source_len).
+
+        Raises:
+            ValueError: if the source is not such ids, too long, empty, or padded before its end.
         """
         checks.ids("source", source, self.config.source_vocab_size, max_len=self.max_len)
+        checks.padded_behind("source", source, self.pad_id)
         mask = padding_mask_from_ids(source, self.pad_id)
         table = self.target_embedding if self.source_embedding is None else self.source_embedding
         x = self._embed(source, table, self.source_positions, offset=0)
