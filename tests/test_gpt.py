@@ -273,9 +273,9 @@ def test_a_config_does_not_change():
 @pytest.mark.parametrize(
     ("tokens", "message"),
     [
-        (torch.ones(5, dtype=torch.long), r"tokens must be \(batch, length\) of int64 or int32"),
-        (torch.ones(2, 5), r"tokens must be .* got \(2, 5\) of torch.float32"),
-        (torch.ones(2, 21, dtype=torch.long), "tokens must have at most max_len = 20"),
+        (torch.ones(5, dtype=torch.long), r"ids must be \(batch, length\) of int64 or int32"),
+        (torch.ones(2, 5), r"ids must be .* got \(2, 5\) of torch.float32"),
+        (torch.ones(2, 21, dtype=torch.long), "ids must have at most max_len = 20"),
     ],
 )
 def test_impossible_tokens_are_refused(tokens, message):
@@ -296,5 +296,5 @@ def test_a_prompt_that_is_empty_or_longer_than_the_window_is_refused():
 def test_a_cached_text_counts_what_came_before():
     model, cache = model_of(SMALL), KVCache()
     model(ids(2, 18), cache=cache)
-    with pytest.raises(ValueError, match="tokens must have at most max_len = 20 tokens, got 21"):
+    with pytest.raises(ValueError, match="ids must have at most max_len = 20 tokens, got 21"):
         model(ids(2, 3), cache=cache)

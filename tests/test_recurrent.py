@@ -85,7 +85,7 @@ def test_the_model_is_its_equations():
         context, _ = model.attention(state[0], keys, memory, torch.ones(1, 4).bool())
         state = decoder(torch.cat([y[None], context], -1), state)
         features = torch.tanh(model.merge(torch.cat([state[0], context], -1)))
-        assert_close(model(source, target)[:, t], model.output(features), **EXACT)
+        assert_close(model(source, target)[:, t], model.head(features), **EXACT)
 
 
 @EVERY
@@ -98,12 +98,12 @@ def test_the_decoder_is_its_equations(config):
     for y in model.target_embedding(target).unbind(dim=1):
         context = state.summary  # the same every time, or a look with the highest layer's state
         if config.attention:
-            context, _ = model.attention(at[-1][0], state.keys, state.memory, state.mask)
+            context, _ = model.attention(at[-1][0], state.keys, state.context, state.mask)
         x = torch.cat([y, context], -1)
         for i, layer in enumerate(cells):
             at[i] = layer(x, at[i])
             x = at[i][0]
-        expected.append(model.output(torch.tanh(model.merge(torch.cat([x, context], -1)))))
+        expected.append(model.head(torch.tanh(model.merge(torch.cat([x, context], -1)))))
     assert_close(model(source, target), torch.stack(expected, dim=1), **EXACT)
 
 
@@ -118,7 +118,7 @@ def test_the_decoder_starts_where_each_layer_of_the_encoder_ended():
         ends = torch.cat([out[0, -1, :3], out[0, 0, 3:]])  # each direction where it stops
         assert_close(state.hidden[0, row], ends, **EXACT)
         assert_close(state.cell[0, row], cells.flatten(), **EXACT)
-        ends = torch.cat([state.memory[row, length - 1, :3], state.memory[row, 0, 3:]])
+        ends = torch.cat([state.context[row, length - 1, :3], state.context[row, 0, 3:]])
         assert_close(state.hidden[1, row], ends, **EXACT)
         assert_close(state.summary[row], ends, **EXACT)
 
@@ -231,7 +231,7 @@ def test_dropout_falls_on_embeddings_and_features():
     out = model(source, target)
     for x in (model.source_embedding(source), model.target_embedding(target)):
         assert any(torch.equal(x, given) for (given,), _ in dropped)
-    assert_close(model.output(dropped[-1][1]), out, **EXACT)
+    assert_close(model.head(dropped[-1][1]), out, **EXACT)
 
 
 # --- bad input ------------------------------------------------------------------------------

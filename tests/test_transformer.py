@@ -84,9 +84,9 @@ def test_padding_and_other_rows_change_nothing(config):
 def test_cached_equals_uncached(config, pieces):
     model, source, target = model_of(config), ids(11, 3, 6), ids(13, 3, 10)
     source[0, 4:] = config.pad_id
-    memory, mask = model.encode(source)
+    context, mask = model.encode(source)
     cache = KVCache()
-    parts = [model.decode(x, memory, mask, cache=cache) for x in target.split(pieces, dim=1)]
+    parts = [model.decode(x, context, mask, cache=cache) for x in target.split(pieces, dim=1)]
     assert_close(model.logits(torch.cat(parts, dim=1)), model(source, target), **EXACT)
 
 
@@ -354,9 +354,9 @@ def test_impossible_inputs_are_refused(source, target, message):
 
 def test_a_cached_target_counts_what_came_before():
     model, source = model_of(SMALL), ids(11, 2, 5)
-    memory, mask = model.encode(source)
+    context, mask = model.encode(source)
     cache = KVCache()
-    model.decode(ids(13, 2, 18), memory, mask, cache=cache)
+    model.decode(ids(13, 2, 18), context, mask, cache=cache)
     with pytest.raises(ValueError, match="target must have at most max_len = 20 tokens, got 21"):
-        model.decode(ids(13, 2, 3), memory, mask, cache=cache)
-    assert model.decode(ids(13, 2, 2), memory, mask, cache=cache).shape == (2, 2, 8)
+        model.decode(ids(13, 2, 3), context, mask, cache=cache)
+    assert model.decode(ids(13, 2, 2), context, mask, cache=cache).shape == (2, 2, 8)

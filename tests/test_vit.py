@@ -182,6 +182,7 @@ def test_it_equals_hugging_face(changes, tmp_path):
     theirs = hugging_face(**changes)
     theirs.save_pretrained(tmp_path)
     ours = load_vit(tmp_path, dtype=torch.float64)
+    assert not ours.training
     config = theirs.config
     images = randn(3, config.num_channels, config.image_size, config.image_size)
     with torch.no_grad():
@@ -217,7 +218,7 @@ def test_what_is_left_over_or_missing_is_listed(tmp_path):
         ({"model_type": "deit"}, "model_type must be one of"),
         ({"hidden_act": "silu"}, "hidden_act must be one of"),
         ({"qkv_bias": False}, "qkv_bias must be one of"),
-        ({"image_size": [224, 448]}, "image_size must be one number"),
+        ({"image_size": [224, 448]}, r"image_size must be a whole number, got \[224, 448\]"),
     ],
 )
 def test_published_models_of_other_kinds_are_refused(changes, message):
@@ -225,6 +226,14 @@ def test_published_models_of_other_kinds_are_refused(changes, message):
     assert vit_config(published) == VIT_BASE_16
     with pytest.raises(ValueError, match=message):
         vit_config(published | changes)
+
+
+def test_a_published_vit_config_is_kept_and_what_it_leaves_out_is_named():
+    published = transformers.ViTConfig(hidden_dropout_prob=0.25).to_dict()
+    assert vit_config(published).dropout == 0.25
+    for name in ("image_size", "hidden_size", "num_hidden_layers"):
+        with pytest.raises(ValueError, match=f"config.json must have {name}, got only"):
+            vit_config({key: value for key, value in published.items() if key != name})
 
 
 # --- pictures of another size ---------------------------------------------------------------

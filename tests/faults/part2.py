@@ -126,15 +126,15 @@ FAULTS = [
     ),
     _blocks(
         "layers: the decoder forgets the mask of the source",
-        "memory, mask=memory_mask, cache=cache",
-        "memory, cache=cache",
+        "context, mask=context_mask, cache=cache",
+        "context, cache=cache",
         "decoder_layer_equals_torch",
     ),
     _blocks(
-        "layers: the memory is projected again for every new token",
-        "memory, mask=memory_mask, cache=cache",
-        "memory, mask=memory_mask",
-        "a_cached_decoder_projects_the_memory_once",
+        "layers: the context is projected again for every new token",
+        "context, mask=context_mask, cache=cache",
+        "context, mask=context_mask",
+        "a_cached_decoder_projects_the_context_once",
     ),
     # --- encoder, decoder
     _encoder(
@@ -163,14 +163,14 @@ FAULTS = [
     ),
     _decoder(
         "decoder: the mask of the source gets lost",
-        "memory_mask=memory_mask, cache",
+        "context_mask=context_mask, cache",
         "cache",
         "padding_of_the_source_changes_nothing",
     ),
     _decoder(
         "decoder: the mask of the target gets lost",
-        "layer(x, memory, mask=mask, ",
-        "layer(x, memory, ",
+        "layer(x, context, mask=mask, ",
+        "layer(x, context, ",
         "the_whole_of_torchs_transformer",
     ),
     _decoder(
@@ -181,8 +181,8 @@ FAULTS = [
     ),
     _decoder(
         "decoder: the cache gets lost",
-        "memory_mask=memory_mask, cache=cache",
-        "memory_mask=memory_mask",
+        "context_mask=context_mask, cache=cache",
+        "context_mask=context_mask",
         "cached_equals_uncached",
     ),
     # --- models/transformer
@@ -194,10 +194,10 @@ FAULTS = [
     ),
     _transformer(
         "transformer: the decoder is causal in training only",
-        "        return self.decoder(x, memory, memory_mask=memory_mask, cache=cache)\n",
+        "        return self.decoder(x, context, context_mask=context_mask, cache=cache)\n",
         "        for layer in self.decoder.layers:\n"
         "            layer.self_attention.causal = self.training\n"
-        "        return self.decoder(x, memory, memory_mask=memory_mask, cache=cache)\n",
+        "        return self.decoder(x, context, context_mask=context_mask, cache=cache)\n",
         "the_future_changes_nothing",
     ),
     _transformer(
@@ -270,8 +270,8 @@ FAULTS = [
     ),
     _transformer(
         "transformer: the decoder reads the padding of the source",
-        "self.decode(target, memory, memory_mask)",
-        "self.decode(target, memory)",
+        "self.decode(target, context, context_mask)",
+        "self.decode(target, context)",
         "padding_and_other_rows_change_nothing",
     ),
     _transformer(
@@ -293,15 +293,15 @@ FAULTS = [
         STEPS,
     ),
     _transformer(
-        "transformer: beams keep the memory of others",
-        "self.memory = self.memory.index_select(0, rows)",
-        "self.memory = self.memory[: len(rows)]",
+        "transformer: beams keep the context of others",
+        "self.context = self.context.index_select(0, rows)",
+        "self.context = self.context[: len(rows)]",
         STEPS,
     ),
     _transformer(
         "transformer: beams keep the padding mask of others",
-        "self.memory_mask = self.memory_mask.index_select(0, rows)",
-        "self.memory_mask = self.memory_mask[:1].expand(len(rows), -1, -1, -1)",
+        "self.context_mask = self.context_mask.index_select(0, rows)",
+        "self.context_mask = self.context_mask[:1].expand(len(rows), -1, -1, -1)",
         STEPS,
     ),
     _transformer(
@@ -434,8 +434,8 @@ FAULTS = [
     ),
     _recurrent(
         "recurrent: beams keep the keys of others",
-        '("memory", "mask", "keys", "summary")',
-        '("memory", "mask", "summary")',
+        '("context", "mask", "keys", "summary")',
+        '("context", "mask", "summary")',
         STEPS,
     ),
     _recurrent(

@@ -37,7 +37,7 @@ class GPTConfig:
         positions: "learned" (GPT-2's, added to the embeddings) or "rotary" (in the attention).
         norm: "layer" or "rms".
         bias: whether linear maps and LayerNorms have biases.
-        tie: the embedding matrix is the output layer too; otherwise that has one of its own.
+        tie: the embedding matrix is the head too; otherwise that has one of its own.
         dropout: on embeddings, attention weights and every sublayer's output, in training only.
         eps: keeps the norms from dividing by zero.
         eos_id: the token that ends a text; None where there is no such token.
@@ -94,7 +94,7 @@ GPT2 = GPTConfig(50_257, max_len=1024, eos_id=50_256, pad_id=50_256)
 class GPT(nn.Module):
     """A decoder-only Transformer: p(next token | all tokens so far).
 
-        logits = model(tokens)  # those at position t are for the token at t + 1
+        logits = model(ids)  # those at position t are for the token at t + 1
 
     Linear maps and embeddings start from N(0, 0.02²), biases at zero; the last matrix of every
     sublayer, whose output is added to the residual stream, gets 0.02 / √(2 · num_layers), so that
@@ -143,31 +143,32 @@ class GPT(nn.Module):
         self.head = None if config.tie else nn.Linear(d_model, config.vocab_size, bias=False)
         self._draw_weights()
 
-    def forward(self, tokens: Tensor, *, cache: KVCache | None = None) -> Tensor:
+    def forward(self, ids: Tensor, *, cache: KVCache | None = None) -> Tensor:
         """Score every next token.
 
         Args:
-            tokens: ids (batch, seq_len); with a cache those that it has not seen.
+            ids: (batch, seq_len); with a cache those that it has not seen.
             cache: keys and values of earlier tokens.
 
         Returns:
             Logits (batch, seq_len, vocab_size).
 
         Raises:
-            ValueError: if `tokens` are not (batch, seq_len) integers or there are more than
+            ValueError: if `ids` are not (batch, seq_len) of the vocabulary, or there are more than
                 `max_len`, those in the cache included.
         """
-        return self.logits(self.features(tokens, cache=cache))
+        return self.logits(self.features(ids, cache=cache))
 
-    def features(self, tokens: Tensor, *, cache: KVCache | None = None) -> Tensor:
-        """Read tokens as `forward` does, but stop before the output layer.
+    def features(self, ids: Tensor, *, cache: KVCache | None = None) -> Tensor:
+        """Read ids as `forward` does, but stop before the head.
 
         Returns:
             Features (batch, seq_len, d_model), which `logits` turns into scores.
         """
         offset = 0 if cache is None else cache.length
-        checks.ids("tokens", tokens, self.config.vocab_size, max_len=self.max_len, offset=offset)
-        x = self.embedding(tokens)  # (batch, seq_len, d_model)
+        size, table = self.config.vocab_size, self.embedding.weight
+        checks.ids("ids", ids, size, max_len=self.max_len, offset=offset, like=table)
+        x = self.embedding(ids)  # (batch, seq_len, d_model)
         if self.positions is not None:
             x = self.positions(x, offset)
         return self.stack(self.dropout(x), cache=cache)
