@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from transformer_lib.models.bert import Bert, BertConfig
 from transformer_lib.models.gpt import GPT, GPTConfig
 from transformer_lib.models.recurrent import Recurrent, RecurrentConfig
 from transformer_lib.models.transformer import Transformer, TransformerConfig
@@ -62,6 +63,7 @@ MODERN = DEEP | {"positions": "rotary", "norm": "rms", "bias": False, "activatio
 GROUPS = DEEP | {"cutoffs": (5, 9), "div_value": 2.0, "share_biases": False, "norm_first": True}
 
 SUBJECTS = {
+    "bert": Subject(lambda: Bert(BertConfig(13, max_len=20, **DEEP)), _text, padded=(0, 0)),
     "gpt": Subject(lambda: GPT(GPTConfig(13, max_len=20, **DEEP)), _text, 0, (0, 0)),
     "gpt, modern": Subject(lambda: GPT(GPTConfig(13, tie=False, **MODERN)), _text, 0, (0, 0)),
     "transformer": Subject(

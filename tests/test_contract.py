@@ -136,13 +136,11 @@ def test_the_rows_of_a_batch_do_not_see_each_other(subject):
 
 def test_every_parameter_gets_a_gradient(subject):
     model = redraw(subject.make()).eval()
-    with torch.no_grad():
-        every = subject.scores(model, subject.inputs(7))
-    every = torch.randn_like(every)  # a sum alone would be blind to what a softmax keeps constant
     for _ in range(8):  # several batches, so that every id is read
-        (subject.scores(model, subject.inputs(7)) * every).sum().backward()
-    silent = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.any()]
-    assert silent == []
+        out = subject.scores(model, subject.inputs(7))
+        (out * torch.randn_like(out)).sum().backward()
+    silent = [n for n, p in model.named_parameters() if p.grad is None or p.grad.abs().max() < 1e-9]
+    assert [n for n in silent if not n.endswith("k_proj.bias")] == []  # softmax takes no notice
 
 
 def test_weights_come_back_from_a_file_bit_by_bit(subject, tmp_path):

@@ -116,7 +116,7 @@ def test_tiny_shakespeare_comes_from_the_downloader(tmp_path, monkeypatch):
     play = "First Citizen:\nSpeak, speak.\n\n" * 100
     (tmp_path / "tinyshakespeare").mkdir()
     file: Path = tmp_path / "tinyshakespeare" / "input.txt"
-    file.write_text(play)
+    file.write_text(play, encoding="utf-8", newline="\n")
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     sets = {"tinyshakespeare": {"input.txt": ("https://nowhere.invalid/x", f"sha256:{digest}")}}
     monkeypatch.setattr(downloads, "SETS", sets)

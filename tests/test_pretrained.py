@@ -143,6 +143,49 @@ def test_a_folder_without_weights_or_config_is_refused(tmp_path):
         read_config(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "part",
+    ["../secret.safetensors", "{outside}/secret.safetensors", ".", "..", "", "in/side.safetensors",
+     "gone.safetensors", "in", r"..\secret.safetensors", None, 1, ["a"]],
+)  # fmt: skip
+@pytest.mark.parametrize("name", ["model.safetensors", "pytorch_model.bin"])
+def test_an_index_that_points_elsewhere_is_refused(tmp_path, name, part):
+    folder = tmp_path / "model"
+    (folder / "in").mkdir(parents=True)
+    for file in (tmp_path / "secret.safetensors", folder / "in" / "side.safetensors"):
+        save_file({"weight": torch.ones(1)}, file)
+    part = part.format(outside=tmp_path) if isinstance(part, str) else part
+    index = folder / f"{name}.index.json"
+    index.write_text(json.dumps({"weight_map": {"weight": part}}), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"weight_map must name files beside .*index\.json, got"):
+        read_weights(folder)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{}", "weight_map must name the file of each tensor, got None in .*index"),
+        ('{"weight_map": {}}', "weight_map must name the file of each tensor, got {} in"),
+        ('{"weight_map": ["a"]}', r"weight_map must name the file of each tensor, got \['a'\] in"),
+        ("[]", "file must be a JSON object, got list in .*index"),
+        ("<!doctype html>", r"file must be JSON, got .*index\.json: Expecting value"),
+        ("\ufeff{}", r"file must be JSON, got .*index\.json: .*BOM"),
+        ("[" * 100_000, r"file must be JSON, got .*index\.json"),
+    ],
+    ids=lambda text: text[:20],
+)
+def test_an_index_that_is_none_is_refused(tmp_path, text, message):
+    (tmp_path / "model.safetensors.index.json").write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match=message):
+        read_weights(tmp_path)
+
+
+def test_a_config_that_is_no_json_is_named(tmp_path):
+    (tmp_path / "config.json").write_bytes(b"\xff\xfe")
+    with pytest.raises(ValueError, match=r"file must be JSON, got .*config\.json"):
+        read_config(tmp_path)
+
+
 # --- GPT-2 ----------------------------------------------------------------------------------
 
 
@@ -244,7 +287,7 @@ def test_greedy_tokens_equal_hugging_faces(tmp_path, seed):
 )
 def test_other_models_are_refused(saved, changes, message):
     _, folder = saved
-    published = json.loads((folder / "config.json").read_text()) | changes
+    published = json.loads((folder / "config.json").read_text(encoding="utf-8")) | changes
     with pytest.raises(ValueError, match=message):
         gpt2_config(published)
 

@@ -17,7 +17,11 @@ def save_weights(model: nn.Module, file: str | os.PathLike, metadata: dict[str, 
         metadata: strings to keep in the file's header.
     """
     partial = Path(f"{file}.partial")
+    partial.unlink(missing_ok=True)
+    partial.touch()
+    mode = partial.stat().st_mode  # what the umask gives a new file; safetensors lets only us read
     save_file(_named_once(model), partial, metadata)
+    partial.chmod(mode)
     sync(partial)
     os.replace(partial, file)
 
@@ -67,8 +71,17 @@ def _named_once(model: nn.Module) -> dict[str, Tensor]:
 
 
 def sync(path: Path) -> None:
-    """Wait until a file, or the names in a folder, are on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+    """Wait until a file, or the names in a folder, are on the disk.
+
+    Windows does this only for files, and only through a descriptor that may write.
+    """
+    folder = path.is_dir()
+    try:
+        descriptor = os.open(path, os.O_RDONLY if folder else os.O_RDWR)
+    except PermissionError:
+        if folder:
+            return
+        raise
     try:
         os.fsync(descriptor)
     finally:

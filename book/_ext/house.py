@@ -1,13 +1,15 @@
-"""The book's own Sphinx extension: tables made from the code, and the site's address."""
+"""The book's own Sphinx extension: tables from the code, safe scripts, and the site's address."""
 
 import html
 import importlib
 import inspect
+import json
 import os
 import re
 
 from docutils import nodes
 from docutils.parsers.rst import Directive
+from myst_nb.core import render
 from myst_nb.sphinx_ import HideCodeCellNode
 
 
@@ -110,6 +112,19 @@ def name_folds(app, doctree, docname):
         node["prompt_show"], node["prompt_hide"] = f"Show {name}", f"Hide {name}"
 
 
+def keep_inside(script: str) -> str:
+    r"""The text of a `<script>`, so written that no string in it ends the script or opens another.
+
+    JSON holds `<` in strings alone, where `\u003c` says the same. A program also compares with it:
+    there only those are replaced in which HTML would see a tag or a comment begin.
+    """
+    try:
+        json.loads(script)
+    except ValueError:
+        return re.sub("<(?=/script|script|!--)", r"\\u003c", script, flags=re.IGNORECASE)
+    return script.replace("<", r"\u003c")
+
+
 def said(file) -> str:
     """The name of a script or style sheet, and its text when it stands in the page."""
     attributes = getattr(file, "attributes", {})
@@ -117,7 +132,8 @@ def said(file) -> str:
 
 
 def setup(app):
-    """Register the directive; take the address of the site from the environment."""
+    """Register what is above; take the address of the site from the environment."""
+    render.sanitize_script_content = keep_inside  # its own knows `</script>` in small letters alone
     app.add_directive("api-table", ApiTable)
     app.connect("html-page-context", drop_thebe, priority=990)
     app.connect("html-page-context", mend_body, priority=990)

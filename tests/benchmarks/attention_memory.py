@@ -26,7 +26,7 @@ def _peak(what: str, backward: bool, fused: int, seq_len: int) -> float:
     """Start this file as a process and read its answer, in MB."""
     case = json.dumps([what, backward, fused, seq_len])
     command = [sys.executable, __file__, case]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return float(subprocess.run(command, check=True, capture_output=True, encoding="utf-8").stdout)
 
 
 def _measure(what: str, backward: bool, fused: int, seq_len: int) -> float:

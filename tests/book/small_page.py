@@ -2,11 +2,16 @@
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 from ipywidgets.embed import embed_data
 
-STATIC = Path(__file__).resolve().parents[2] / "book/_static"
+BOOK = Path(__file__).resolve().parents[2] / "book"
+STATIC = BOOK / "_static"
+sys.path.insert(0, str(BOOK / "_ext"))
+
+from house import keep_inside  # noqa: E402
 
 
 def write_page(folder: Path, *widgets) -> str:
@@ -18,6 +23,7 @@ def write_page(folder: Path, *widgets) -> str:
     shutil.copy(STATIC / "widgets-offline.js", folder / "_static")
     told = embed_data(views=widgets, drop_defaults=False)
     kind = 'type="application/vnd.jupyter.widget'
+    state = keep_inside(json.dumps(told["manager_state"]))
     views = "".join(
         f'<div class="cell_output"><script {kind}-view+json">{json.dumps(view)}</script></div>'
         for view in told["view_specs"]
@@ -34,7 +40,7 @@ def write_page(folder: Path, *widgets) -> str:
         <script data-jupyter-widgets-cdn="./no-cdn/" src="_static/vendor/embed-amd.js"></script>
       </head>
       <body><main><h1>Models</h1>{views}</main>
-        <script {kind}-state+json">{json.dumps(told["manager_state"])}</script>
+        <script {kind}-state+json">{state}</script>
       </body></html>"""
     (folder / "page.html").write_text(page, encoding="utf-8")
     return (folder / "page.html").as_uri()

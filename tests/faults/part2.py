@@ -694,7 +694,7 @@ FAULTS = [
         "",
         "everything_is_on_the_disk_before_it_gets_its_name",
     ),
-    _checkpoints(
+    _weights(
         "saving: weights get their name before they are on the disk",
         "    sync(partial)\n",
         "",
@@ -963,15 +963,27 @@ FAULTS = [
     ),
     _downloads(
         "downloads: what came before the break is thrown away",
-        '"ab" if goes_on else "wb"',
+        '"ab" if have else "wb"',
         '"wb"',
         "broken_download_goes_on_where_it_was",
     ),
     _downloads(
         "downloads: a whole file appended to a part of it",
-        '"ab" if goes_on else "wb"',
+        '"ab" if have else "wb"',
         '"ab"',
         "server_without_ranges_starts_again",
+    ),
+    _downloads(
+        "downloads: what was packed on the way is unpacked",
+        "decode_content=False",
+        "decode_content=True",
+        "kept_as_it_comes",
+    ),
+    _downloads(
+        "downloads: an endless answer fills the disk",
+        "if have > _LIMIT:\n                    break",
+        "if have < 0:\n                    break",
+        "does_not_end_is_refused",
     ),
     # --- recipes
     _recipe(

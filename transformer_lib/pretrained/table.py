@@ -132,12 +132,12 @@ def read_config(folder: str | os.PathLike) -> dict:
     """Read the `config.json` that stands beside published weights.
 
     Raises:
-        ValueError: if there is none.
+        ValueError: if there is none, or it is not JSON.
     """
     file = Path(folder) / "config.json"
     if not file.is_file():
         raise ValueError(f"folder must hold a config.json, got {folder}")
-    return json.loads(file.read_text(encoding="utf-8"))
+    return _read_json(file)
 
 
 def _read_folder(folder: Path) -> dict[str, Tensor]:
@@ -146,10 +146,31 @@ def _read_folder(folder: Path) -> dict[str, Tensor]:
             return read_weights(folder / name)
         index = folder / f"{name}.index.json"
         if index.is_file():  # large models come in several files
-            parts = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
-            read = [read_weights(folder / part) for part in sorted(set(parts))]
+            read = [read_weights(folder / part) for part in _parts(index)]
             return {name: tensor for part in read for name, tensor in part.items()}
     raise ValueError(f"path must hold model.safetensors or pytorch_model.bin, got {folder}")
+
+
+def _parts(index: Path) -> list[str]:
+    """The names of the files that an index lists; it may point nowhere but to those beside it."""
+    places = _read_json(index).get("weight_map")
+    if not isinstance(places, dict) or not places:
+        raise ValueError(f"weight_map must name the file of each tensor, got {places!r} in {index}")
+    beside = [file.name for file in index.parent.iterdir() if file.is_file()]
+    for part in places.values():
+        if part not in beside:
+            raise ValueError(f"weight_map must name files beside {index}, got {part!r}")
+    return sorted(set(places.values()))
+
+
+def _read_json(file: Path) -> dict:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"file must be JSON, got {file}: {error}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"file must be a JSON object, got {type(content).__name__} in {file}")
+    return content
 
 
 def _cut(tensor: Tensor, pieces: int) -> Sequence[Tensor]:

@@ -86,5 +86,5 @@ def how_made(
 
 def write_card(card: str, weights: Path) -> None:
     """Put a model card beside the weights that it describes, and show it."""
-    weights.with_suffix(".md").write_text(card, encoding="utf-8")
+    weights.with_suffix(".md").write_text(card, encoding="utf-8", newline="\n")
     sys.stderr.write(card)
