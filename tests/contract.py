@@ -1,5 +1,6 @@
 """What stands under the contract of all models (test_contract.py): a new model joins by a line."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -45,7 +46,9 @@ def _text(length):
 
 
 def _pair(length):
-    return *_text(length + 1), *_text(length)
+    source, target = *_text(length + 1), *_text(length)
+    source[1, -2:] = 0  # a row that is shorter
+    return source, target
 
 
 def _pictures(_):
@@ -108,4 +111,39 @@ SUBJECTS = {
         lambda: ViT(ViTConfig(8, 2, 1, 5, pooling="mean", positions="learned_2d", **DEEP)),
         _pictures,
     ),
+}
+
+# What each kind of input, or of value in a config, must not be.
+BAD_IDS = {
+    "one row": lambda x: x[0],
+    "bool": lambda x: x.bool(),
+    "uint8": lambda x: x.to(torch.uint8),
+    "int16": lambda x: x.short(),
+    "float": lambda x: x.double(),
+    "complex": lambda x: x.to(torch.complex64),
+    "list": lambda x: x.tolist(),
+    "array": lambda x: x.numpy(),
+    "none": lambda x: None,
+    "meta": lambda x: x.to("meta"),
+    "negative": lambda x: x.index_fill(1, torch.tensor([2]), -1),
+    "beyond": lambda x: x.index_fill(1, torch.tensor([2]), 13),
+}
+BAD_PICTURES = {
+    "one picture": lambda x: x[0],
+    "other channels": lambda x: x.expand(-1, 3, -1, -1),
+    "other size": lambda x: x[..., :6],
+    "bytes": lambda x: (255 * x).to(torch.uint8),
+    "int64": lambda x: x.long(),
+    "bool": lambda x: x.bool(),
+    "float32": lambda x: x.float(),
+    "complex": lambda x: x.to(torch.complex128),
+    "list": lambda x: x.tolist(),
+    "none": lambda x: None,
+    "meta": lambda x: x.to("meta"),
+}
+BAD_VALUES = {
+    int: (-1, 1.5, "8", True),
+    float: (-0.5, math.nan, math.inf, "0.1", None, True),
+    bool: ("no", 1, None),
+    str: ("none of these", None, 3),
 }

@@ -1,13 +1,12 @@
 """The contract of all models: each promise once, held to every model that contract.py lists."""
 
-import math
 import re
 from dataclasses import FrozenInstanceError, fields, replace
 
 import pytest
 import torch
 import torch.nn.functional as F
-from contract import SUBJECTS
+from contract import BAD_IDS, BAD_PICTURES, BAD_VALUES, SUBJECTS
 from oracles import EXACT, redraw
 from torch.optim.swa_utils import AveragedModel
 from torch.testing import assert_close
@@ -91,6 +90,7 @@ def test_step_by_step_it_says_what_it_says_in_one_pass(causal_subject):
     with torch.no_grad():
         if subject.causal:  # it reads a source and writes a target, which begins as `start` says
             first, state = model.start(inputs[0])
+            assert (first == model.config.bos_id).all()
             inputs[1][:, :1] = first
         else:
             first, state = model.start(inputs[0][:, :1])
@@ -242,33 +242,6 @@ def test_exported_it_reads_other_lengths_too(subject):
 # --- what it refuses ------------------------------------------------------------------------
 
 REFUSAL = r"[\w\[\]]+ must be .*, got "
-BAD_IDS = {
-    "one row": lambda x: x[0],
-    "bool": lambda x: x.bool(),
-    "uint8": lambda x: x.to(torch.uint8),
-    "int16": lambda x: x.short(),
-    "float": lambda x: x.double(),
-    "complex": lambda x: x.to(torch.complex64),
-    "list": lambda x: x.tolist(),
-    "array": lambda x: x.numpy(),
-    "none": lambda x: None,
-    "meta": lambda x: x.to("meta"),
-    "negative": lambda x: x.index_fill(1, torch.tensor([2]), -1),
-    "beyond": lambda x: x.index_fill(1, torch.tensor([2]), 13),
-}
-BAD_PICTURES = {
-    "one picture": lambda x: x[0],
-    "other channels": lambda x: x.expand(-1, 3, -1, -1),
-    "other size": lambda x: x[..., :6],
-    "bytes": lambda x: (255 * x).to(torch.uint8),
-    "int64": lambda x: x.long(),
-    "bool": lambda x: x.bool(),
-    "float32": lambda x: x.float(),
-    "complex": lambda x: x.to(torch.complex128),
-    "list": lambda x: x.tolist(),
-    "none": lambda x: None,
-    "meta": lambda x: x.to("meta"),
-}
 
 
 def said(call):
@@ -297,14 +270,6 @@ def test_its_config_is_frozen(subject):
     config = subject.make().config
     with pytest.raises(FrozenInstanceError):
         setattr(config, fields(config)[0].name, 3)
-
-
-BAD_VALUES = {
-    int: (-1, 1.5, "8", True),
-    float: (-0.5, math.nan, math.inf, "0.1", None, True),
-    bool: ("no", 1, None),
-    str: ("none of these", None, 3),
-}
 
 
 def test_its_config_refuses_in_words_what_cannot_be(subject):

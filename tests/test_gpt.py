@@ -1,6 +1,6 @@
 """A stack that writes: blind to the future, cached or not, as large and as fresh as published."""
 
-from dataclasses import FrozenInstanceError, replace
+from dataclasses import replace
 
 import pytest
 import torch
@@ -27,7 +27,6 @@ KINDS = {
     "layernorm-without-biases": replace(SMALL, bias=False),
 }
 EVERY = pytest.mark.parametrize("config", KINDS.values(), ids=KINDS)
-MODES = pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
 
 
 @pytest.fixture(autouse=True)
@@ -43,49 +42,7 @@ def ids(*shape):
     return torch.randint(3, 13, shape)
 
 
-def seeded(model, *args):
-    torch.manual_seed(1)  # the same dropout every time
-    return model(*args)
-
-
 # --- what it computes -----------------------------------------------------------------------
-
-
-@EVERY
-@MODES
-def test_the_future_changes_nothing(config, training):
-    model, tokens = model_of(config), ids(2, 7)
-    model.train(training)
-    out = seeded(model, tokens)
-    assert out.shape == (2, 7, 13)
-    for t in range(1, 7):
-        changed = tokens.clone()
-        changed[:, t:] = (changed[:, t:] - 2) % 10 + 3  # another token everywhere
-        other = seeded(model, changed)
-        assert_close(other[:, :t], out[:, :t], **EXACT)
-        assert (other[:, t:] - out[:, t:]).abs().amax(-1).min() > 1e-6
-
-
-@EVERY
-@pytest.mark.parametrize("pieces", [[1] * 10, [4, 1, 2, 3]])
-def test_cached_equals_uncached(config, pieces):
-    model, tokens = model_of(config), ids(3, 10)
-    cache = KVCache()
-    parts = [model(x, cache=cache) for x in tokens.split(pieces, dim=1)]
-    assert_close(torch.cat(parts, dim=1), model(tokens), **EXACT)
-
-
-@EVERY
-def test_steps_equal_the_full_pass(config):
-    model, tokens = model_of(config), ids(3, 9)
-    expected = model(tokens)
-    prompt, state = model.start(tokens[:, :4])
-    assert torch.equal(prompt, tokens[:, :4])
-    assert_close(model.step(prompt, state), expected[:, 3], **EXACT)
-    rows = torch.tensor([2, 0, 1, 1])  # the batch may change underway
-    state.reorder(rows)
-    for t in range(4, 9):
-        assert_close(model.step(tokens[rows, t : t + 1], state), expected[rows, t], **EXACT)
 
 
 @EVERY
@@ -231,15 +188,6 @@ def test_norms_are_what_the_config_says():
         assert all(isinstance(m, kind) and m.eps == 1e-3 for m in norms)
 
 
-@EVERY
-def test_every_parameter_gets_a_gradient(config):
-    model = model_of(config, max_len=5)
-    model(ids(2, 5)).square().sum().backward()
-    for name, p in model.named_parameters():
-        if not name.endswith("k_proj.bias"):  # softmax takes no notice of it
-            assert p.grad.abs().max() > 1e-9, name
-
-
 # --- bad input ------------------------------------------------------------------------------
 
 
@@ -263,11 +211,6 @@ def test_every_parameter_gets_a_gradient(config):
 def test_impossible_configs_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         GPT(replace(SMALL, **changes))
-
-
-def test_a_config_does_not_change():
-    with pytest.raises(FrozenInstanceError):
-        SMALL.d_model = 16
 
 
 @pytest.mark.parametrize(

@@ -79,10 +79,10 @@ def test_decoder_layer_equals_torch(norm_first, training, activation):
 @pytest.mark.parametrize("make", [encoder_layer, decoder_layer])
 def test_sublayers_that_say_nothing_leave_the_input(make):
     x, context = randn(2, 3, 8), [randn(2, 4, 8)] if make is decoder_layer else []
-    layer = make(dropout=1.0)
+    layer, post = make(), make(norm_first=False)
+    layer.dropout.p = post.dropout.p = 1.0
     assert_close(layer(x, *context), x, **EXACT)  # everything that is added is dropped
     assert not torch.allclose(layer.eval()(x, *context), x)
-    post = make(dropout=1.0, norm_first=False)
     norms = [m for name, m in post.named_children() if name.startswith("norm")]
     assert_close(post(x, *context), nn.Sequential(*norms)(x), **EXACT)
 
@@ -184,5 +184,16 @@ def test_parts_of_different_widths_are_refused():
 
 
 def test_impossible_dropout_is_refused():
-    with pytest.raises(ValueError, match="dropout probability has to be between 0 and 1"):
+    with pytest.raises(ValueError, match=r"dropout must be in \[0, 1\), got -0.1"):
         encoder_layer(dropout=-0.1)
+
+
+@BOTH
+def test_every_norm_of_a_decoder_layer_is_the_one_of_choice(norm_first):
+    layer = decoder_layer(norm=nn.RMSNorm, norm_first=norm_first)
+    assert [type(norm) for norm in (layer.norm1, layer.norm2, layer.norm3)] == [nn.RMSNorm] * 3
+
+
+def test_a_decoder_layer_without_its_context_is_refused():
+    with pytest.raises(ValueError, match="context must be the encoder's output, a tensor, got Non"):
+        decoder_layer()(randn(2, 3, 8), None)

@@ -1,6 +1,6 @@
 """The Vision Transformer: equal to Hugging Face's, as large as published, blind to the order."""
 
-from dataclasses import FrozenInstanceError, replace
+from dataclasses import replace
 
 import pytest
 import torch
@@ -68,15 +68,6 @@ def test_pictures_that_patches_do_not_fill_are_refused(shape):
 
 
 @EVERY
-def test_shape_and_gradient(config):
-    model = model_of(config).train()
-    logits = model(randn(3, 3, 12, 12))
-    assert logits.shape == (3, 5)
-    logits.square().sum().backward()
-    assert all(p.grad.abs().max() > 1e-9 for n, p in model.named_parameters() if "k_proj" not in n)
-
-
-@EVERY
 def test_parts_are_put_together_as_in_the_paper(config):
     model, images = model_of(config), randn(2, 3, 12, 12)
     x = model.patches(images)
@@ -105,13 +96,6 @@ def test_order_of_patches_matters_if_positions_are_there(config):
     order = torch.tensor([8, 3, 5, 0, 1, 7, 2, 6, 4])
     change = (model(shuffled(images, 4, order)) - model(images)).abs().max()
     assert change < 1e-12 if config.positions == "none" else change > 1e-6
-
-
-@EVERY
-def test_pictures_of_a_batch_do_not_see_each_other(config):
-    model, images = model_of(config), randn(3, 3, 12, 12)
-    for i in range(3):
-        assert_close(model(images)[i : i + 1], model(images[i : i + 1]), **EXACT)
 
 
 def test_dropout_falls_on_embeddings_and_sublayers():
@@ -320,8 +304,3 @@ def test_configs_that_cannot_work_are_refused(changes, message):
 def test_other_pictures_are_refused(shape):
     with pytest.raises(ValueError, match=r"in_channels = 3, image_size = 12, 12\), got \("):
         model_of()(torch.zeros(shape).double())
-
-
-def test_config_is_frozen():
-    with pytest.raises(FrozenInstanceError):
-        SMALL.d_model = 16

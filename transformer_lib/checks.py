@@ -266,8 +266,9 @@ def _like_weights(name: str, value: Tensor, like: Tensor) -> None:
     """Refuse another type, but under autocast, which casts numbers with a point; another device."""
     if value.device != like.device:
         raise ValueError(f"{name} must be on {like.device}, as the weights are, got {value.device}")
-    casts = value.is_floating_point() and torch.is_autocast_enabled(value.device.type)
-    if value.dtype != like.dtype and not casts:
+    if value.dtype == like.dtype:
+        return
+    if not value.is_floating_point() or not torch.is_autocast_enabled(value.device.type):
         raise ValueError(f"{name} must be {like.dtype}, as the weights are, got {value.dtype}")
 
 

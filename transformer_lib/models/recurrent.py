@@ -169,13 +169,8 @@ class Recurrent(nn.Module):
 
     def encode(self, source: Tensor) -> RecurrentState:
         """Read the source, token ids (batch, source_len) with `pad_id` behind the end."""
-        checks.ids(
-            "source",
-            source,
-            self.config.source_vocab_size,
-            max_len=self.max_len,
-            like=self.head.weight,
-        )
+        size, table = self.config.source_vocab_size, self.source_embedding.weight
+        checks.ids("source", source, size, max_len=self.max_len, like=table)
         checks.padded_behind("source", source, self.pad_id)
         mask = padding_mask_from_ids(source, self.pad_id)[:, 0, 0]  # (batch, source_len)
         packed = pack_padded_sequence(  # skips the padding: its last states are the real ones
@@ -204,13 +199,8 @@ class Recurrent(nn.Module):
             Features (batch, target_len, d_model), which `head` turns into scores, and the
             attention weights (batch, target_len, source_len), None for a model without.
         """
-        checks.ids(
-            "target",
-            target,
-            self.config.target_vocab_size,
-            max_len=self.max_len,
-            like=self.head.weight,
-        )
+        size, table = self.config.target_vocab_size, self.target_embedding.weight
+        checks.ids("target", target, size, max_len=self.max_len, like=table)
         if target.size(0) != len(state.context):
             raise ValueError(
                 f"target must have the batch size of source, {len(state.context)}, "

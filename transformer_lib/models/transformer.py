@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from transformer_lib import checks
+from transformer_lib.layers.adaptive import embedding
 from transformer_lib.layers.blocks import DecoderLayer, EncoderLayer
 from transformer_lib.layers.cache import KVCache
 from transformer_lib.layers.decoder import Decoder
@@ -141,10 +142,10 @@ class Transformer(nn.Module):
         super().__init__()
         self.config = config
         self.pad_id, self.eos_id, self.max_len = config.pad_id, config.eos_id, config.max_len
-        self.target_embedding = _embedding(config.target_vocab_size, config.d_model)
+        self.target_embedding = embedding(config.target_vocab_size, config.d_model)
         self.source_embedding = None  # shared: the target's serves both
         if not config.share_embeddings:
-            self.source_embedding = _embedding(config.source_vocab_size, config.d_model)
+            self.source_embedding = embedding(config.source_vocab_size, config.d_model)
         self.source_positions, self.target_positions = _positions(config), _positions(config)
         self.dropout = nn.Dropout(config.dropout)
 
@@ -245,12 +246,6 @@ class Transformer(nn.Module):
     def _embed(self, ids: Tensor, table: nn.Embedding, positions: nn.Module | None, offset: int):
         x = table(ids) * math.sqrt(self.config.d_model)  # (batch, length, d_model)
         return self.dropout(x if positions is None else positions(x, offset))
-
-
-def _embedding(vocab_size: int, d_model: int) -> nn.Embedding:
-    embedding = nn.Embedding(vocab_size, d_model)
-    nn.init.normal_(embedding.weight, std=d_model**-0.5)
-    return embedding
 
 
 def _positions(config: TransformerConfig) -> nn.Module | None:
