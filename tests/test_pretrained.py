@@ -88,6 +88,13 @@ def test_tensors_are_turned_cut_and_left_out_as_the_table_says(tmp_path, suffix)
         ({"both.bias": torch.ones(4)}, r"of another shape: both.bias \(2,\), a.bias is \(3,\)"),
         ({"x.both.bias": torch.ones(6)}, "not what shares its place: .*both.bias"),
         ({"more": torch.ones(1), "both.bias": None}, "left over .* more; missing .* a.bias"),
+        ({"both.bias": torch.ones(6).to(torch.int8)}, "not of a floating type: .*bias torch.int8"),
+        ({"both.bias": torch.ones(6).to(torch.complex64)}, "not of a floating type: .* torch.comp"),
+        ({"both.bias": torch.full((6,), torch.nan)}, "not finite in the model's .*float32: both.b"),
+        (
+            {"both.bias": torch.full((6,), 1e300).double()},
+            "not finite in the model's torch.float32",
+        ),
     ],
 )
 def test_what_does_not_fit_is_listed_and_nothing_is_loaded(tmp_path, change, message):
@@ -99,6 +106,12 @@ def test_what_does_not_fit_is_listed_and_nothing_is_loaded(tmp_path, change, mes
     with pytest.raises(ValueError, match=message):
         load_pretrained(model, file, PAIR, prefix="x.")
     assert all(torch.equal(before[name], w) for name, w in model.state_dict().items())
+
+
+def test_a_model_without_room_for_numbers_is_refused(tmp_path):
+    save_file({"both.weight": torch.randn(2, 6), "both.bias": torch.zeros(6)}, tmp_path / "w")
+    with pytest.raises(ValueError, match="model must have room for numbers, got one on"):
+        load_pretrained(Pair().to("meta"), tmp_path / "w", PAIR)
 
 
 @pytest.mark.parametrize("name", ["w.safetensors", "w.bin"])
@@ -180,6 +193,7 @@ def test_logits_equal_gpt2s(saved):
     theirs, folder = saved
     tokens = torch.randint(23, (3, 17))
     ours = load_gpt2(folder, dtype=torch.float64)
+    assert not ours.training
     assert_close(ours(tokens), theirs(tokens).logits, rtol=0, atol=1e-10)
 
 
@@ -283,3 +297,12 @@ def test_configs_say_the_same(saved):
     assert gpt2_config(read_config(folder)) == GPTConfig(
         23, max_len=40, d_model=16, num_heads=4, num_layers=3, d_ff=64, dropout=0.0, eos_id=2
     )
+
+
+def test_what_a_config_leaves_out_is_named(saved):
+    _, folder = saved
+    published = read_config(folder)
+    assert gpt2_config(published | {"resid_pdrop": 0.25}).dropout == 0.25
+    for name in ("vocab_size", "n_positions", "n_embd", "n_head", "n_layer"):
+        with pytest.raises(ValueError, match=f"config.json must have {name}, got only"):
+            gpt2_config({key: value for key, value in published.items() if key != name})

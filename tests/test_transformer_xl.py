@@ -1,7 +1,7 @@
 """Transformer-XL: as large as published, and what it remembers is what it has read."""
 
 import json
-from dataclasses import FrozenInstanceError, replace
+from dataclasses import replace
 
 import pytest
 import released_xl
@@ -16,7 +16,6 @@ from transformer_lib.layers.adaptive import AdaptiveEmbedding
 from transformer_lib.layers.cache import KVCache
 from transformer_lib.measure.maps import collect_attention
 from transformer_lib.models.transformer_xl import ENWIK8, TransformerXL, TransformerXLConfig
-from transformer_lib.weights import load_weights, save_weights
 
 SMALL = TransformerXLConfig(
     13, d_model=8, num_heads=2, num_layers=3, d_ff=12, dropout=0.3, mem_len=64
@@ -169,6 +168,23 @@ def test_the_future_changes_nothing_across_segments(config, training):
         assert (other[:, t:] - out[:, t:]).abs().amax(-1).min() > 1e-6
 
 
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [("same_length", (True, False)), ("clamp_len", (1, 9)), ("mem_len", (2, 64))],
+)
+def test_an_option_given_goes_before_that_of_the_config(name, values):
+    tokens, models = ids(2, 12), [model_of(SMALL, mem_len=3)]
+    for value in values:
+        models.append(TransformerXL(replace(SMALL, **{"mem_len": 3, name: value})).double().eval())
+        models[-1].load_state_dict(models[0].state_dict())
+    for model, other in (models[1:], models[:0:-1]):
+        expected = in_segments(other, tokens, [4, 4, 4])[0]
+        option = {name: getattr(other.config, name)}
+        for read in (model, model.read):
+            assert_close(in_segments(read, tokens, [4, 4, 4], **option)[0], expected, **EXACT)
+        assert (in_segments(model, tokens, [4, 4, 4])[0] - expected).abs().max() > 1e-6
+
+
 def test_memory_is_read():
     model, tokens = model_of(SMALL), ids(2, 8)
     memory = model(tokens[:, :4])[1]
@@ -238,14 +254,6 @@ def test_gradients_see_the_memory_as_constant():
         grads.append([p.grad for p in model.parameters()])
     assert_close(*grads, **EXACT)
     assert all(grad is not None for grad in grads[0])
-
-
-def test_any_batch():
-    model, tokens = model_of(SMALL), ids(5, 12)
-    expected, _ = in_segments(model, tokens, [4, 4, 4])
-    for row in range(5):
-        alone, _ = in_segments(model, tokens[row : row + 1], [4, 4, 4])
-        assert_close(alone, expected[row : row + 1], **EXACT)
 
 
 # --- losses and vocabularies -----------------------------------------------------------------
@@ -331,15 +339,6 @@ def test_u_and_v_are_one_for_all_layers_unless_untied(share, vectors):
     assert all(p.shape == (8,) for p in found)
 
 
-@EVERY
-def test_weights_come_back_from_a_file(config, tmp_path):
-    model, other = model_of(config), model_of(config)
-    save_weights(model, tmp_path / "w.safetensors")
-    load_weights(other, tmp_path / "w.safetensors")
-    tokens = ids(2, 5)
-    assert_close(other(tokens)[0], model(tokens)[0], rtol=0, atol=0)
-
-
 def test_dropout_is_where_the_config_says():
     tokens = ids(2, 6)
     for name in ("dropout", "attention_dropout"):
@@ -406,9 +405,9 @@ def test_sampling_and_beams_go_by_the_same_memory():
     [
         ({"vocab_size": 0}, "vocab_size must be at least 1, got 0"),
         ({"num_layers": 0}, "num_layers must be at least 1"),
-        ({"max_len": 0}, "max_len must be at least 1"),
-        ({"num_heads": 3}, "d_model must be a multiple of num_heads, got d_model = 8"),
-        ({"num_heads": 0}, "d_model must be a positive even number and num_heads positive"),
+        ({"max_len": 0}, "max_len must be None or at least 1"),
+        ({"num_heads": 3}, "d_model must be a positive multiple of num_heads, got d_model = 8"),
+        ({"num_heads": 0}, "num_heads must be at least 1, got 0"),
         ({"d_model": 9, "num_heads": 3}, "d_model must be a positive even number"),
         ({"mem_len": -1}, "mem_len must be at least 0, got -1"),
         ({"mem_len": 0, "same_length": True}, "mem_len must be at least 1 with same_length"),
@@ -428,11 +427,6 @@ def test_sampling_and_beams_go_by_the_same_memory():
 def test_bad_configs_are_refused_in_words(changes, message):
     with pytest.raises(ValueError, match=message):
         TransformerXL(replace(SMALL, **changes))
-
-
-def test_the_config_is_frozen():
-    with pytest.raises(FrozenInstanceError):
-        SMALL.mem_len = 3
 
 
 def memory_of(batch=2, length=4, width=8, layers=3, device="cpu"):
@@ -462,8 +456,8 @@ def memory_of(batch=2, length=4, width=8, layers=3, device="cpu"):
         ),
         (lambda m: m(ids(2, 7)), "ids must have at most max_len = 6 tokens, got 7"),
         (lambda m: m.read(ids(2, 7)), "ids must have at most max_len = 6 tokens, got 7"),
-        (lambda m: m(ids(7)), r"ids must be \(batch, length\) integers"),
-        (lambda m: m(ids(2, 6).double()), r"ids must be \(batch, length\) integers"),
+        (lambda m: m(ids(7)), r"ids must be \(batch, length\) of int64 or int32"),
+        (lambda m: m(ids(2, 6).double()), r"ids must be \(batch, length\) of int64 or int32"),
         (lambda m: m(ids(2, 6), clamp_len=0), "clamp_len must be None or at least 1, got 0"),
         (lambda m: m(ids(2, 6), mem_len=-1), "mem_len must be at least 0"),
         (lambda m: m(ids(2, 6), mem_len=0, same_length=True), "mem_len must be at least 1 with"),

@@ -21,7 +21,7 @@ def at_least(least: int, **values: int) -> None:
         ValueError: naming the argument.
     """
     for name, value in values.items():
-        if not isinstance(value, Integral) or isinstance(value, bool):
+        if not _is_whole(value):
             raise ValueError(f"{name} must be a whole number, got {value!r}")
         if value < least:
             raise ValueError(f"{name} must be at least {least}, got {value}")
@@ -30,10 +30,21 @@ def at_least(least: int, **values: int) -> None:
 def at_least_or_none(least: int, **values: int | None) -> None:
     """The same, but None passes: it stands for "no limit"."""
     for name, value in values.items():
-        if value is not None and (not isinstance(value, Integral) or isinstance(value, bool)):
+        if value is not None and not _is_whole(value):
             raise ValueError(f"{name} must be None or a whole number, got {value!r}")
         if value is not None and value < least:
             raise ValueError(f"{name} must be None or at least {least}, got {value}")
+
+
+def even(**values: int) -> None:
+    """Refuse what is not a positive even number.
+
+    Raises:
+        ValueError: naming the argument.
+    """
+    for name, value in values.items():
+        if not isinstance(value, Integral) or value < 2 or value % 2:
+            raise ValueError(f"{name} must be a positive even number, got {value!r}")
 
 
 def positive(**values: float) -> None:
@@ -102,9 +113,10 @@ def token(vocab_size: int, *, of: str = "vocab_size", **ids: int) -> None:
     Raises:
         ValueError: naming the argument.
     """
-    at_least(0, **ids)
     for name, value in ids.items():
-        if value >= vocab_size:
+        if not _is_whole(value):
+            raise ValueError(f"{name} must be a whole number, got {value!r}")
+        if not 0 <= value < vocab_size:
             raise ValueError(f"{name} must be in 0 … {of} - 1 = {vocab_size - 1}, got {value}")
 
 
@@ -147,6 +159,7 @@ def ids(
     max_len: int | None = None,
     offset: int = 0,
     empty: bool = True,
+    like: Tensor | None = None,
 ) -> None:
     """Refuse what is not a batch of token ids, is too long, or is in no vocabulary.
 
@@ -158,6 +171,7 @@ def ids(
         max_len: most tokens that the model can read; None for any number.
         offset: how many it has read before.
         empty: whether a length of 0 will do.
+        like: a weight; the ids are on its device.
 
     Raises:
         ValueError: if they are not.
@@ -175,6 +189,8 @@ def ids(
         raise ValueError(
             f"{name} must have at most max_len = {max_len} tokens, got {offset + value.size(1)}"
         )
+    if like is not None and value.device != like.device:
+        raise ValueError(f"{name} must be on {like.device}, as the weights are, got {value.device}")
     if vocab_size is None or value.device.type != "cpu" or not value.numel() or _is_traced():
         return
     low, high = map(int, value.aminmax())
@@ -203,10 +219,61 @@ def features(name: str, value: Tensor, width: int, *, like: Tensor, dims: int | 
     if value.dim() != (dims or value.dim()) or value.dim() < 1 or value.size(-1) != width:
         shape = "…" if dims is None else "batch, len"
         raise ValueError(f"{name} must be ({shape}, d_model = {width}), got {tuple(value.shape)}")
-    if value.dtype != like.dtype and not torch.is_autocast_enabled(value.device.type):
-        raise ValueError(f"{name} must be {like.dtype}, as the weights are, got {value.dtype}")
+    _like_weights(name, value, like)
+
+
+def pictures(name: str, value: Tensor, channels: int, size: int, *, like: Tensor) -> None:
+    """Refuse what is not a batch of square pictures that the weights `like` can work on.
+
+    Args:
+        name: what to call it in the message.
+        value: should be (batch, channels, size, size); bytes are not numbers between 0 and 1.
+        channels: numbers to a pixel.
+        size: height and width, in pixels.
+        like: a weight, as in `features`.
+
+    Raises:
+        ValueError: if they are not.
+    """
+    if not isinstance(value, Tensor):
+        raise ValueError(f"{name} must be a tensor, got {type(value).__name__}")
+    if value.dim() != 4 or value.shape[1:] != (channels, size, size):
+        raise ValueError(
+            f"{name} must be (batch, in_channels = {channels}, image_size = {size}, {size}), "
+            f"got {tuple(value.shape)}"
+        )
+    _like_weights(name, value, like)
+
+
+def padded_behind(name: str, value: Tensor, pad_id: int) -> None:
+    """Refuse token ids (batch, length) with a row that is all padding, or begins with some.
+
+    Raises:
+        ValueError: if there is one. Not in a model that is traced, which cannot look at values.
+    """
+    if not value.size(1):
+        raise ValueError(f"{name} must have at least one token in each row, got an empty one")
+    if value.device.type == "meta" or _is_traced():
+        return
+    real = value != pad_id  # (batch, length)
+    if not real.any(dim=1).all():
+        raise ValueError(f"{name} must have at least one token in each row, got an empty one")
+    if (real[:, 1:] & ~real[:, :-1]).any():
+        raise ValueError(f"{name} must have padding ({pad_id}) behind its end only")
+
+
+def _like_weights(name: str, value: Tensor, like: Tensor) -> None:
+    """Refuse another type, but under autocast, which casts numbers with a point; another device."""
     if value.device != like.device:
         raise ValueError(f"{name} must be on {like.device}, as the weights are, got {value.device}")
+    if value.dtype == like.dtype:
+        return
+    if not value.is_floating_point() or not torch.is_autocast_enabled(value.device.type):
+        raise ValueError(f"{name} must be {like.dtype}, as the weights are, got {value.dtype}")
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def _is_number(value: Any) -> bool:

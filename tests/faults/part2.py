@@ -4,9 +4,12 @@ from faults.fault import faults_of
 
 _feed_forward = faults_of("layers/feed_forward.py", "test_feed_forward.py")
 _blocks = faults_of("layers/blocks.py", "test_layers.py")
+_adaptive = faults_of("layers/adaptive.py", "test_transformer.py")
 _encoder = faults_of("layers/encoder.py", "test_encoder.py")
 _decoder = faults_of("layers/decoder.py", "test_decoder.py")
 _transformer = faults_of("models/transformer.py", "test_transformer.py")
+_of_any_transformer = faults_of("models/transformer.py", "test_contract.py")
+_of_any_recurrent = faults_of("models/recurrent.py", "test_contract.py")
 _checks = faults_of("checks.py", "test_transformer.py")
 _recurrent = faults_of("models/recurrent.py", "test_recurrent.py")
 _generation = faults_of("generation.py", "test_generation.py")
@@ -24,7 +27,8 @@ _running = faults_of("recipes/running.py", "test_recipes_running.py")
 
 
 PARTS_OF_THE_PAPER = "parts_are_put_together_as_in_the_paper"
-STEPS = "steps_equal_teacher_forcing"
+STEPS = "step_by_step_it_says_what_it_says_in_one_pass"
+UNDERWAY = "a_batch_may_change_underway"
 TWO_PARTS = "run_in_two_parts_is_the_run_in_one_bit_by_bit"
 DEATH = "death_while_writing_leaves_the_checkpoints_as_they_were"
 POLYNOMIAL = "orthogonalize_equals_the_polynomial_of_the_singular_values"
@@ -35,8 +39,8 @@ FAULTS = [
     # --- feed_forward
     _feed_forward(
         "feed-forward: no nonlinearity between the two maps",
-        "x = ACTIVATIONS[self.activation](x)",
-        "pass",
+        "ACTIVATIONS[self.activation](self.linear1(x))",
+        "self.linear1(x)",
         "block_is_its_formula",
     ),
     _feed_forward(
@@ -126,15 +130,15 @@ FAULTS = [
     ),
     _blocks(
         "layers: the decoder forgets the mask of the source",
-        "memory, mask=memory_mask, cache=cache",
-        "memory, cache=cache",
+        "context, mask=context_mask, cache=cache",
+        "context, cache=cache",
         "decoder_layer_equals_torch",
     ),
     _blocks(
-        "layers: the memory is projected again for every new token",
-        "memory, mask=memory_mask, cache=cache",
-        "memory, mask=memory_mask",
-        "a_cached_decoder_projects_the_memory_once",
+        "layers: the context is projected again for every new token",
+        "context, mask=context_mask, cache=cache",
+        "context, mask=context_mask",
+        "a_cached_decoder_projects_the_context_once",
     ),
     # --- encoder, decoder
     _encoder(
@@ -163,14 +167,14 @@ FAULTS = [
     ),
     _decoder(
         "decoder: the mask of the source gets lost",
-        "memory_mask=memory_mask, cache",
+        "context_mask=context_mask, cache",
         "cache",
         "padding_of_the_source_changes_nothing",
     ),
     _decoder(
         "decoder: the mask of the target gets lost",
-        "layer(x, memory, mask=mask, ",
-        "layer(x, memory, ",
+        "layer(x, context, mask=mask, ",
+        "layer(x, context, ",
         "the_whole_of_torchs_transformer",
     ),
     _decoder(
@@ -181,23 +185,23 @@ FAULTS = [
     ),
     _decoder(
         "decoder: the cache gets lost",
-        "memory_mask=memory_mask, cache=cache",
-        "memory_mask=memory_mask",
+        "context_mask=context_mask, cache=cache",
+        "context_mask=context_mask",
         "cached_equals_uncached",
     ),
     # --- models/transformer
-    _transformer(
+    _of_any_transformer(
         "transformer: the decoder sees the future",
         "DecoderLayer(attention(causal=True, rotary=rotary)",
         "DecoderLayer(attention(rotary=rotary)",
         "the_future_changes_nothing",
     ),
-    _transformer(
+    _of_any_transformer(
         "transformer: the decoder is causal in training only",
-        "        return self.decoder(x, memory, memory_mask=memory_mask, cache=cache)\n",
+        "        return self.decoder(x, context, context_mask=context_mask, cache=cache)\n",
         "        for layer in self.decoder.layers:\n"
         "            layer.self_attention.causal = self.training\n"
-        "        return self.decoder(x, memory, memory_mask=memory_mask, cache=cache)\n",
+        "        return self.decoder(x, context, context_mask=context_mask, cache=cache)\n",
         "the_future_changes_nothing",
     ),
     _transformer(
@@ -244,11 +248,11 @@ FAULTS = [
         "self.target_embedding",
         PARTS_OF_THE_PAPER,
     ),
-    _transformer(
+    _of_any_transformer(
         "transformer: every cached token has position 0",
         "offset = 0 if cache is None else cache.length",
         "offset = 0",
-        "cached_equals_uncached",
+        STEPS,
     ),
     _transformer(
         "transformer: no positions in the decoder",
@@ -262,53 +266,53 @@ FAULTS = [
         "EncoderLayer(attention()",
         "order_matters_to_both_sides",
     ),
-    _transformer(
+    _of_any_transformer(
         "transformer: the encoder reads the padding",
         "self.encoder(x, mask=mask), mask",
         "self.encoder(x), mask",
-        "padding_and_other_rows_change_nothing",
+        "padding_changes_nothing",
     ),
-    _transformer(
+    _of_any_transformer(
         "transformer: the decoder reads the padding of the source",
-        "self.decode(target, memory, memory_mask)",
-        "self.decode(target, memory)",
-        "padding_and_other_rows_change_nothing",
+        "self.decode(target, context, context_mask)",
+        "self.decode(target, context)",
+        "padding_changes_nothing",
     ),
-    _transformer(
+    _of_any_transformer(
         "transformer: generation reads the padding of the source",
         "None if mask.all() else mask",
         "None if mask.any() else mask",
         STEPS,
     ),
-    _transformer(
+    _of_any_transformer(
         "transformer: generation starts with the end token",
         "self.config.bos_id)",
         "self.config.eos_id)",
         STEPS,
     ),
-    _transformer(
+    _of_any_transformer(
         "transformer: a step scores what follows its first token",
         "self.logits(features[:, -1])",
         "self.logits(features[:, 0])",
         STEPS,
     ),
-    _transformer(
-        "transformer: beams keep the memory of others",
-        "self.memory = self.memory.index_select(0, rows)",
-        "self.memory = self.memory[: len(rows)]",
-        STEPS,
+    _of_any_transformer(
+        "transformer: beams keep the context of others",
+        "self.context = self.context.index_select(0, rows)",
+        "self.context = self.context[: len(rows)]",
+        UNDERWAY,
     ),
-    _transformer(
+    _of_any_transformer(
         "transformer: beams keep the padding mask of others",
-        "self.memory_mask = self.memory_mask.index_select(0, rows)",
-        "self.memory_mask = self.memory_mask[:1].expand(len(rows), -1, -1, -1)",
-        STEPS,
+        "self.context_mask = self.context_mask.index_select(0, rows)",
+        "self.context_mask = self.context_mask[:1].expand(len(rows), -1, -1, -1)",
+        UNDERWAY,
     ),
-    _transformer(
+    _of_any_transformer(
         "transformer: beams keep the keys of others",
         "self.cache.reorder(rows)",
         "self.cache.reorder(rows.sort().values)",
-        STEPS,
+        UNDERWAY,
     ),
     _transformer(
         "transformer: pre-norm without a norm at the end",
@@ -322,9 +326,9 @@ FAULTS = [
         "partial(nn.LayerNorm, config.d_model)",
         "a_norm_at_the_end_where_the_layers_have_it_first",
     ),
-    _transformer(
+    _adaptive(
         "transformer: embeddings start with unit variance",
-        "std=d_model**-0.5",
+        "std=width**-0.5",
         "std=1.0",
         "fresh_weights_are_as_published",
     ),
@@ -349,8 +353,8 @@ FAULTS = [
     ),
     _checks(
         "checks: a token one beyond the vocabulary",
-        "if value >= vocab_size:",
-        "if value > vocab_size:",
+        "if not 0 <= value < vocab_size:",
+        "if not 0 <= value <= vocab_size:",
         "impossible_configs_are_refused",
     ),
     _checks(
@@ -390,11 +394,11 @@ FAULTS = [
         "state.hidden[0], state.keys",
         "the_decoder_is_its_equations",
     ),
-    _recurrent(
+    _of_any_recurrent(
         "recurrent: the encoder reads the padding",
-        "lengths.cpu()",
-        "torch.full_like(lengths, source.size(1)).cpu()",
-        "padding_and_other_rows_change_nothing",
+        "mask.sum(dim=1).cpu()",
+        "torch.full_like(mask.sum(dim=1), source.size(1)).cpu()",
+        "padding_changes_nothing",
     ),
     _recurrent(
         "recurrent: directions joined without the transpose",
@@ -420,23 +424,23 @@ FAULTS = [
         "torch.zeros_like(embedded)",
         "the_decoder_is_its_equations",
     ),
-    _recurrent(
+    _of_any_recurrent(
         "recurrent: the state is forgotten between two calls",
         "out, (state.hidden, state.cell) = self.decoder(",
         "out, _ = self.decoder(",
         STEPS,
     ),
-    _recurrent(
+    _of_any_recurrent(
         "recurrent: beams keep the cells of others",
         "        self.cell = self.cell.index_select(1, rows)\n",
         "        self.cell = self.cell[:, :1].expand(-1, len(rows), -1).contiguous()\n",
-        STEPS,
+        UNDERWAY,
     ),
-    _recurrent(
+    _of_any_recurrent(
         "recurrent: beams keep the keys of others",
-        '("memory", "mask", "keys", "summary")',
-        '("memory", "mask", "summary")',
-        STEPS,
+        '("context", "mask", "keys", "summary")',
+        '("context", "mask", "summary")',
+        UNDERWAY,
     ),
     _recurrent(
         "recurrent: no dropout on the target's embeddings",

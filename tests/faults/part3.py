@@ -3,6 +3,7 @@
 from faults.fault import faults_of
 
 _gpt = faults_of("models/gpt.py", "test_gpt.py")
+_of_any_gpt = faults_of("models/gpt.py", "test_contract.py")
 _text = faults_of("data/text.py", "test_data_text.py")
 _ngrams = faults_of("measure/ngrams.py", "test_ngrams.py")
 _bits = faults_of("measure/bits.py", "test_metrics.py")
@@ -20,21 +21,22 @@ _images = faults_of("data/images.py", "test_data_images.py")
 DISTRIBUTION = "after_every_context_it_is_a_distribution"
 GPT2 = "logits_equal_gpt2s"
 PARTS_OF_THE_PAPER = "parts_are_put_together_as_in_the_paper"
+STEPS = "step_by_step_it_says_what_it_says_in_one_pass"
 PATHS = "it_is_the_sum_over_all_paths"
 
 FAULTS = [
     # --- models/gpt
-    _gpt(
+    _of_any_gpt(
         "GPT: no mask",
         "causal=True,",
         "causal=False,",
         "the_future_changes_nothing",
     ),
-    _gpt(
+    _of_any_gpt(
         "GPT: positions begin at 0 behind a cache",
         "offset = 0 if cache is None else cache.length",
         "offset = 0",
-        "cached_equals_uncached",
+        STEPS,
     ),
     _gpt(
         "GPT: an output layer of its own where it should be tied",
@@ -48,11 +50,11 @@ FAULTS = [
         "scale = 1.0",
         "fresh_weights_are_as_published",
     ),
-    _gpt(
+    _of_any_gpt(
         "GPT: a step scores what follows the first token of the prompt",
         "cache=state)[:, -1]",
         "cache=state)[:, 0]",
-        "steps_equal_the_full_pass",
+        STEPS,
     ),
     # --- data/text
     _text(
@@ -219,15 +221,15 @@ FAULTS = [
         "ViT: the class token has no position",
         "x = torch.cat([self.class_token.expand(len(x), 1, -1), x], dim=1)",
         "token = self.class_token.expand(len(x), 1, -1)\n"
-        "            if isinstance(self.positions, LearnedPositions):\n"
+        "            if isinstance(self.positions, SequencePositions):\n"
         "                token = token - self.positions.table.weight[0]\n"
         "            x = torch.cat([token, x], dim=1)",
         PARTS_OF_THE_PAPER,
     ),
-    _vit(
+    _patches(
         "ViT: resized with the last position for the class token",
-        "own, patches = self.positions.table.weight.tensor_split([-(old**2)])",
-        "patches, own = self.positions.table.weight.tensor_split([old**2])",
+        "before, patches = self.table.weight.tensor_split([-(self.grid**2)])",
+        "patches, before = self.table.weight.tensor_split([self.grid**2])",
         "class_token_keeps_its_position",
     ),
     _patches(

@@ -68,6 +68,7 @@ class BertConfig:
         checks.at_least(0, num_segments=self.num_segments)
         checks.at_least_or_none(1, max_len=self.max_len)
         checks.heads(self.d_model, self.num_heads)
+        checks.one_of(ACTIVATIONS, activation=self.activation)
         checks.one_of(("learned", "rotary"), positions=self.positions)
         checks.flag(norm_first=self.norm_first)
         checks.probability(dropout=self.dropout)
@@ -75,6 +76,8 @@ class BertConfig:
         checks.token(self.vocab_size, pad_id=self.pad_id)
         if self.max_len is None and self.positions == "learned":
             raise ValueError("max_len must be given with learned positions, got None")
+        if self.positions == "rotary":
+            checks.even(head_dim=self.d_model // self.num_heads)
 
 
 BERT_BASE = BertConfig(30_522)
@@ -136,7 +139,8 @@ class Bert(nn.Module):
             ValueError: if `ids` or `segments` are not such ids.
         """
         config = self.config
-        checks.ids("ids", ids, config.vocab_size, max_len=config.max_len)
+        table = self.embedding.weight
+        checks.ids("ids", ids, config.vocab_size, max_len=config.max_len, like=table)
         x = self.embedding(ids)  # (batch, seq_len, d_model)
         if self.segments is not None:
             x = x + self.segments(self._segments(ids, segments))
@@ -175,7 +179,8 @@ class MaskedWords(nn.Module):
         self.bert = bert
         d_model, eps = bert.config.d_model, bert.config.eps
         self.transform, self.norm = nn.Linear(d_model, d_model), nn.LayerNorm(d_model, eps=eps)
-        self.activation = ACTIVATIONS.get(bert.config.activation, F.gelu)
+        activation = bert.config.activation
+        self.activation = F.gelu if activation == "swiglu" else ACTIVATIONS[activation]
         self.head_bias = nn.Parameter(torch.zeros(bert.config.vocab_size))
         self.transform.apply(_initialise)
 

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from transformer_lib import checks
 from transformer_lib.layers.adaptive import AdaptiveEmbedding, embedding
 from transformer_lib.layers.cache import MemoryCache
-from transformer_lib.layers.feed_forward import FeedForward
+from transformer_lib.layers.feed_forward import ACTIVATIONS, FeedForward
 from transformer_lib.layers.memory import MemoryLayer
 from transformer_lib.layers.positions import RelativePositions
 from transformer_lib.layers.relative import RelativeAttention
@@ -88,36 +88,33 @@ class TransformerXLConfig:
     eos_id: int | None = None
 
     def __post_init__(self):
-        for name in ("vocab_size", "num_layers", "max_len"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
-        if self.num_heads < 1 or self.d_model < 2 or self.d_model % 2:
-            raise ValueError(
-                f"d_model must be a positive even number and num_heads positive, "
-                f"got d_model = {self.d_model}, num_heads = {self.num_heads}"
-            )
-        if self.d_model % self.num_heads:
-            raise ValueError(
-                f"d_model must be a multiple of num_heads, "
-                f"got d_model = {self.d_model}, num_heads = {self.num_heads}"
-            )
+        checks.at_least(1, vocab_size=self.vocab_size, num_layers=self.num_layers, d_ff=self.d_ff)
+        checks.at_least_or_none(1, max_len=self.max_len, clamp_len=self.clamp_len)
+        checks.even(d_model=self.d_model)
+        checks.heads(self.d_model, self.num_heads)
+        checks.one_of(ACTIVATIONS, activation=self.activation)
+        checks.probability(dropout=self.dropout, attention_dropout=self.attention_dropout)
+        checks.flag(
+            norm_first=self.norm_first,
+            same_length=self.same_length,
+            share_biases=self.share_biases,
+        )
+        checks.at_least(0, mem_len=self.mem_len)
         _check_reach(self.mem_len, self.same_length, self.clamp_len)
-        edges = [0, *self.cutoffs, self.vocab_size]
-        if any(a >= b for a, b in pairwise(edges)):
+        checks.at_least(0, **{f"cutoffs[{n}]": at for n, at in enumerate(self.cutoffs)})
+        if any(a >= b for a, b in pairwise([0, *self.cutoffs, self.vocab_size])):
             raise ValueError(
                 f"cutoffs must rise, between 1 and vocab_size - 1 = {self.vocab_size - 1}, "
                 f"got {self.cutoffs}"
             )
+        checks.positive(div_value=self.div_value)
         if self.div_value < 1 or self.d_model // self.div_value ** len(self.cutoffs) < 1:
             raise ValueError(
                 f"div_value must be at least 1 and leave the last group's embeddings a feature, "
                 f"got {self.div_value} with {len(self.cutoffs)} cutoffs"
             )
-        if self.eos_id is not None and not 0 <= self.eos_id < self.vocab_size:
-            raise ValueError(
-                f"eos_id must be in 0 … vocab_size - 1 = {self.vocab_size - 1}, got {self.eos_id}"
-            )
+        if self.eos_id is not None:
+            checks.token(self.vocab_size, eos_id=self.eos_id)
 
     @property
     def head_dim(self) -> int:

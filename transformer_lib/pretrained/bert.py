@@ -10,6 +10,7 @@ from transformer_lib.pretrained.table import (
     ACTIVATIONS,
     Name,
     check_known,
+    check_there,
     load_pretrained,
     read_config,
 )
@@ -54,6 +55,16 @@ HEADS = {
     ],
     Classifier: [Name("bert.pooler.dense.*", "pooler.*"), Name("classifier.*", "head.*")],
 }
+
+
+_NEEDED = (
+    "vocab_size",
+    "max_position_embeddings",
+    "hidden_size",
+    "num_attention_heads",
+    "num_hidden_layers",
+    "intermediate_size",
+)
 
 
 def load_bert(folder: str | os.PathLike, *, dtype: torch.dtype | None = None) -> Bert:
@@ -101,6 +112,7 @@ def bert_config(published: dict) -> BertConfig:
         "position_embedding_type": ["absolute"],
     }
     check_known(published, wanted)
+    check_there(published, _NEEDED)
     return BertConfig(
         published["vocab_size"],
         max_len=published["max_position_embeddings"],

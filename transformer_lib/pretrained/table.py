@@ -64,10 +64,13 @@ def load_pretrained(
         prefix: taken off the published names where it is there.
 
     Raises:
-        ValueError: if a tensor in the file has no line in the table or another shape than ours,
-            a weight of ours got no tensor, or two tensors for it differ. The message lists which.
+        ValueError: if a tensor in the file has no line in the table or another shape than ours, a
+            weight of ours got no tensor, two tensors for it differ, or the numbers of one are
+            whole, complex, not finite or too large for the model's type. The message lists which.
     """
     names, own = list(names), model.state_dict()
+    if any(weight.is_meta for weight in own.values()):
+        raise ValueError("model must have room for numbers, got one on the device meta")
     wrong: dict[str, list[str]] = {}
     new: dict[str, Tensor] = {}
     for name, tensor in read_weights(path).items():
@@ -87,6 +90,11 @@ def load_pretrained(
                 wrong.setdefault("of another shape", []).append(f"{name} {shapes}")
             elif target in new and not torch.equal(new[target], piece):
                 wrong.setdefault("not what shares its place", []).append(name)
+            elif not piece.is_floating_point():  # those of a quantized model mean something else
+                wrong.setdefault("not of a floating type", []).append(f"{name} {piece.dtype}")
+            elif not piece.to(own[target].dtype).isfinite().all():
+                what = f"not finite in the model's {own[target].dtype}"
+                wrong.setdefault(what, []).append(name)
             new[target] = piece
     if missing := sorted(own.keys() - new.keys()):
         wrong["missing in the file"] = missing
@@ -184,6 +192,12 @@ ACTIVATIONS = {  # what a config.json calls them, and `FeedForward`
     "gelu": "gelu",
     "relu": "relu",
 }
+
+
+def check_there(published: dict, names: Iterable[str]) -> None:
+    """Refuse a published config that leaves out what we must know."""
+    if missing := [name for name in names if name not in published]:
+        raise ValueError(f"config.json must have {', '.join(missing)}, got only {[*published]}")
 
 
 def check_known(published: dict, wanted: dict[str, list]) -> None:
