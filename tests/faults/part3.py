@@ -151,7 +151,7 @@ FAULTS = [
         "elif False:",
         "a_head_that_differs_from_the_embedding_is_refused",
     ),
-    _pretrained(
+    _table(
         "pretrained: an index may point out of its folder",
         "if part not in beside:",
         "if not isinstance(part, str):",
