@@ -57,8 +57,8 @@ FAULTS = [
     # --- data/text
     _text(
         "text: the vocabulary knows the held-out part",
-        "Characters.of(train)",
-        "Characters.of(text)",
+        "Vocabulary.of(train)",
+        "Vocabulary.of(text)",
         "the_vocabulary_is_that_of_the_training_part",
     ),
     _text(
@@ -69,8 +69,8 @@ FAULTS = [
     ),
     _text(
         "text: batch n depends on the calls before it",
-        "generator = torch.Generator().manual_seed(self.seed * 1_000_003 + n)",
-        'generator = self.__dict__.setdefault("kept", torch.Generator().manual_seed(self.seed))',
+        "generator=random_numbers(self.seed, n)",
+        'generator=self.__dict__.setdefault("kept", random_numbers(self.seed, 0))',
         "a_batch_is_a_function_of_seed_and_number",
     ),
     # --- ngrams
@@ -260,14 +260,14 @@ FAULTS = [
     ),
     _images(
         "pictures: the augmentation depends on the calls before it",
-        "generator = torch.Generator().manual_seed((self.seed + 1) * 1_000_000_007 + step)",
-        'generator = self.__dict__.setdefault("kept", torch.Generator().manual_seed(self.seed))',
+        "generator = torch.Generator().manual_seed((self.order.seed + 1) * 1_000_000_007 + n)",
+        'generator = self.__dict__.setdefault("kept", torch.Generator().manual_seed(1))',
         "a_batch_is_a_function_of_step_and_seed",
     ),
     _images(
         "pictures: the same augmentation at every step",
-        "(self.seed + 1) * 1_000_000_007 + step",
-        "(self.seed + 1) * 1_000_000_007",
+        "(self.order.seed + 1) * 1_000_000_007 + n",
+        "(self.order.seed + 1) * 1_000_000_007",
         "augmentation_is_another_one_at_every_step",
     ),
     _images(

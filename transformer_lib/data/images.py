@@ -8,10 +8,9 @@ import gzip
 import math
 import pickle
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
-from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from transformer_lib import checks
 from transformer_lib.data.downloads import fetch
+from transformer_lib.data.order import Endless, Shuffled
 
 Augmentation = Callable[[Tensor, torch.Generator], Tensor]
 
@@ -35,10 +36,23 @@ _OBJECTS = (
 
 @dataclass(frozen=True)
 class Images:
-    """Pictures and the number of the class of each."""
+    """Pictures and the number of the class of each.
+
+    Raises:
+        ValueError: if they are not such tensors, or not as many.
+    """
 
     images: Tensor  # (count, channels, height, width)
     labels: Tensor  # (count,)
+
+    def __post_init__(self):
+        _check_pictures(self.images)
+        checks.row("labels", self.labels)
+        if len(self.labels) != len(self.images):
+            raise ValueError(
+                f"labels must be one for each of {len(self.images)} pictures, "
+                f"got {len(self.labels)}"
+            )
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -176,7 +190,7 @@ def stratified_split(labels: Tensor, size: int, *, seed: int) -> tuple[Tensor, T
     return (~chosen).nonzero()[:, 0], chosen.nonzero()[:, 0]
 
 
-class ImageBatches:
+class ImageBatches(Endless):
     """Training batches without end: `batches[step]` is a function of the step and the seed.
 
     Every picture comes once in an epoch, in an order of its own. What the augmentation does
@@ -197,27 +211,37 @@ class ImageBatches:
     def __init__(
         self, data: Images, *, batch_size: int, seed: int = 0, augment: Augmentation | None = None
     ):
-        if not 1 <= batch_size <= len(data):
-            raise ValueError(
-                f"batch_size must be in 1 … {len(data)} (the number of pictures), got {batch_size}"
-            )
-        self.data, self.batch_size, self.seed, self.augment = data, batch_size, seed, augment
-        self.steps_per_epoch = len(data) // batch_size
-        self._epoch: tuple[int, Tensor] = (-1, torch.empty(0))  # the last one used, and its order
+        if not isinstance(data, Images):
+            raise ValueError(f"data must be Images, got {type(data).__name__}")
+        if augment is not None and not callable(augment):
+            raise ValueError(f"augment must be None or a function, got {augment!r}")
+        self.order = Shuffled(len(data), batch_size=batch_size, seed=seed)
+        self.data, self.augment = data, augment
+        self.steps_per_epoch = self.order.steps_per_epoch
 
-    def __getitem__(self, step: int) -> Images:
-        epoch, at = divmod(step, self.steps_per_epoch)
-        if self._epoch[0] != epoch:
-            generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
-            self._epoch = (epoch, torch.randperm(len(self.data), generator=generator))
-        batch = self.data[self._epoch[1][at * self.batch_size : (at + 1) * self.batch_size]]
+    def __getitem__(self, n: int) -> Images:
+        """Batch n, counted from 0."""
+        batch = self.data[self.order[n]]
         if self.augment is None:
             return batch
-        generator = torch.Generator().manual_seed((self.seed + 1) * 1_000_000_007 + step)
-        return Images(self.augment(batch.images, generator), batch.labels)
+        generator = torch.Generator().manual_seed((self.order.seed + 1) * 1_000_000_007 + n)
+        images = self.augment(batch.images, generator)
+        if not isinstance(images, Tensor) or images.shape != batch.images.shape:
+            found = tuple(images.shape) if isinstance(images, Tensor) else images
+            raise ValueError(
+                f"augment must return pictures {tuple(batch.images.shape)}, got {found}"
+            )
+        return Images(images, batch.labels)
 
-    def __iter__(self) -> Iterator[Images]:
-        return map(self.__getitem__, count())
+
+def _check_pictures(images: Tensor) -> None:
+    if not isinstance(images, Tensor):
+        raise ValueError(f"images must be a tensor, got {type(images).__name__}")
+    if images.dim() != 4 or not images.is_floating_point():
+        raise ValueError(
+            f"images must be (count, channels, height, width) of floating point, "
+            f"got {tuple(images.shape)} of {images.dtype}"
+        )
 
 
 def jitter(
@@ -232,6 +256,7 @@ def jitter(
     """Move, turn, stretch and slant every picture a little, each in its own way.
 
     All amounts are drawn evenly from both sides of nothing. What comes in from outside is black.
+    Angles are angles of pixels, in pictures that are not square too.
 
     Args:
         images: (batch, channels, height, width).
@@ -256,7 +281,8 @@ def jitter(
     slant = torch.stack([1 + zero, lean, zero, 1 + zero], dim=1).unflatten(1, (2, 2))
     size = torch.tensor([width, height])
     # Coordinates run from -1 to 1: a pixel is 2 / size of them.
-    maps = torch.cat([(turn @ slant) / stretch[:, None], (2 * move / size)[..., None]], dim=2)
+    change = (turn @ slant) / stretch[:, None] * (size / size[:, None])
+    maps = torch.cat([change, (2 * move / size)[..., None]], dim=2)
     grid = F.affine_grid(maps.to(images), list(images.shape), align_corners=False)
     return F.grid_sample(images, grid, padding_mode="zeros", align_corners=False)
 
