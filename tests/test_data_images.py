@@ -13,16 +13,15 @@ import torch
 from torch.testing import assert_close
 
 from transformer_lib.data import images as module
+from transformer_lib.data.augment import jitter, shift_images
 from transformer_lib.data.downloads import SETS, VARIABLE
 from transformer_lib.data.images import (
     ImageBatches,
     Images,
-    jitter,
     load_cifar10,
     load_fashion_mnist,
     load_mnist_5k,
     load_small_digits,
-    shift_images,
     stratified_split,
 )
 

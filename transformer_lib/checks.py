@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 
-def at_least(least: int, **values: int) -> None:
-    """Refuse what is not a whole number of at least `least`.
+def whole(**values: int) -> None:
+    """Refuse what is not a whole number.
 
     Raises:
         ValueError: naming the argument.
@@ -23,6 +23,16 @@ def at_least(least: int, **values: int) -> None:
     for name, value in values.items():
         if not isinstance(value, Integral) or isinstance(value, bool):
             raise ValueError(f"{name} must be a whole number, got {value!r}")
+
+
+def at_least(least: int, **values: int) -> None:
+    """Refuse what is not a whole number of at least `least`.
+
+    Raises:
+        ValueError: naming the argument.
+    """
+    whole(**values)
+    for name, value in values.items():
         if value < least:
             raise ValueError(f"{name} must be at least {least}, got {value}")
 

@@ -15,6 +15,7 @@ _patches = faults_of("layers/patches.py", "test_vit.py")
 _vit = faults_of("models/vit.py", "test_vit.py")
 _maps = faults_of("measure/maps.py", "test_rollout.py")
 _images = faults_of("data/images.py", "test_data_images.py")
+_augment = faults_of("data/augment.py", "test_data_images.py")
 
 
 DISTRIBUTION = "after_every_context_it_is_a_distribution"
@@ -270,7 +271,7 @@ FAULTS = [
         "(self.order.seed + 1) * 1_000_000_007",
         "augmentation_is_another_one_at_every_step",
     ),
-    _images(
+    _augment(
         "pictures: all of a batch are moved alike",
         "torch.rand(batch, *shape, generator=generator)",
         "torch.rand(1, *shape, generator=generator).expand(batch, *shape)",

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from transformer_lib import checks
+from transformer_lib.data.augment import check_pictures
 from transformer_lib.data.downloads import fetch
 from transformer_lib.data.order import Endless, Shuffled
 
@@ -46,7 +46,7 @@ class Images:
     labels: Tensor  # (count,)
 
     def __post_init__(self):
-        _check_pictures(self.images)
+        check_pictures(self.images)
         checks.row("labels", self.labels)
         if len(self.labels) != len(self.images):
             raise ValueError(
@@ -173,8 +173,11 @@ def stratified_split(labels: Tensor, size: int, *, seed: int) -> tuple[Tensor, T
     Raises:
         ValueError: if `size` is not in 1 … count - 1.
     """
+    checks.row("labels", labels, least=2)
+    checks.at_least(1, size=size)
+    checks.at_least(0, seed=seed)
     total = len(labels)
-    if not 1 <= size < total:
+    if size >= total:
         raise ValueError(f"size must be in 1 … {total - 1}, one less than there are, got {size}")
     generator = torch.Generator().manual_seed(seed)
     counts = torch.bincount(labels)
@@ -202,7 +205,8 @@ class ImageBatches(Endless):
         batch_size: number of pictures in a batch; those left over at the end of an epoch, fewer
             than a batch, are not seen in it.
         seed: decides order and augmentation.
-        augment: `augment(images, generator)` changes the pictures of a batch, see `jitter`.
+        augment: `augment(images, generator)` changes the pictures of a batch, see
+            `data.augment.jitter`.
 
     Raises:
         ValueError: if `batch_size` is not in 1 … the number of pictures.
@@ -232,73 +236,6 @@ class ImageBatches(Endless):
                 f"augment must return pictures {tuple(batch.images.shape)}, got {found}"
             )
         return Images(images, batch.labels)
-
-
-def _check_pictures(images: Tensor) -> None:
-    if not isinstance(images, Tensor):
-        raise ValueError(f"images must be a tensor, got {type(images).__name__}")
-    if images.dim() != 4 or not images.is_floating_point():
-        raise ValueError(
-            f"images must be (count, channels, height, width) of floating point, "
-            f"got {tuple(images.shape)} of {images.dtype}"
-        )
-
-
-def jitter(
-    images: Tensor,
-    generator: torch.Generator,
-    *,
-    shift: float = 2.0,
-    degrees: float = 10.0,
-    scale: float = 0.1,
-    shear: float = 0.1,
-) -> Tensor:
-    """Move, turn, stretch and slant every picture a little, each in its own way.
-
-    All amounts are drawn evenly from both sides of nothing. What comes in from outside is black.
-    Angles are angles of pixels, in pictures that are not square too.
-
-    Args:
-        images: (batch, channels, height, width).
-        generator: source of the random numbers.
-        shift: most that a picture moves, in pixels, along each axis.
-        degrees: most that it turns.
-        scale: most that it grows or shrinks along each axis, as a fraction of its size.
-        shear: most that it leans, sideways per height.
-
-    Returns:
-        (batch, channels, height, width).
-    """
-    batch, _, height, width = images.shape
-
-    def draw(most: float, *shape: int) -> Tensor:
-        return (2 * torch.rand(batch, *shape, generator=generator) - 1) * most
-
-    angle, lean = draw(math.radians(degrees)), draw(shear)
-    stretch, move = 1 + draw(scale, 2), draw(shift, 2)
-    cos, sin, zero = angle.cos(), angle.sin(), torch.zeros(batch)
-    turn = torch.stack([cos, -sin, sin, cos], dim=1).unflatten(1, (2, 2))
-    slant = torch.stack([1 + zero, lean, zero, 1 + zero], dim=1).unflatten(1, (2, 2))
-    size = torch.tensor([width, height])
-    # Coordinates run from -1 to 1: a pixel is 2 / size of them.
-    change = (turn @ slant) / stretch[:, None] * (size / size[:, None])
-    maps = torch.cat([change, (2 * move / size)[..., None]], dim=2)
-    grid = F.affine_grid(maps.to(images), list(images.shape), align_corners=False)
-    return F.grid_sample(images, grid, padding_mode="zeros", align_corners=False)
-
-
-def shift_images(images: Tensor, down: int, right: int) -> Tensor:
-    """Move pictures by whole pixels; what comes in from outside is black.
-
-    Args:
-        images: (batch, channels, height, width).
-        down: pixels towards the lower edge, negative for up.
-        right: pixels towards the right edge, negative for left.
-
-    Returns:
-        (batch, channels, height, width).
-    """
-    return F.pad(images, (right, -right, down, -down))
 
 
 class _NumbersOnly(pickle.Unpickler):

