@@ -131,11 +131,11 @@ def test_more_context_is_what_the_stride_buys():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"stride": 0}, "stride must be in 1 … window = 4, got 0"),
+        ({"stride": 0}, "stride must be at least 1, got 0"),
         ({"stride": 5}, "stride must be in 1 … window = 4, got 5"),
-        ({"window": 0, "stride": 0}, "stride must be in 1 … window = 0, got 0"),
-        ({"tokens": torch.zeros(1).long()}, r"one row of at least two, got \(1,\)"),
-        ({"tokens": torch.zeros(2, 3).long()}, r"one row of at least two, got \(2, 3\)"),
+        ({"window": 0, "stride": 0}, "window must be at least 1, got 0"),
+        ({"tokens": torch.zeros(1).long()}, r"one row of at least 2 .* got \(1,\)"),
+        ({"tokens": torch.zeros(2, 3).long()}, r"one row of at least 2 .* got \(2, 3\)"),
     ],
 )
 def test_impossible_readings_are_refused(changes, message):

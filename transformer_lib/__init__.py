@@ -5,7 +5,7 @@ The folders are floors; a file imports only from those that stand before its own
 - ``checks``: what is asked of arguments, said once;
 - ``layers``: the parts, from masks to encoder and decoder, on torch alone;
 - ``models``: one paper a file;
-- ``generation``, ``weights``: writing with any model, and a model's weights in a file;
+- ``choosing``, ``generation``, ``weights``: writing with any model, and its weights in a file;
 - ``pretrained``: published weights into our models;
 - ``data``, ``training``, ``measure``, ``show``: for any model, and they know none;
 - ``recipes``: how the models that ship were trained.

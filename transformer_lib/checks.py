@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 
-def at_least(least: int, **values: int) -> None:
-    """Refuse what is not a whole number of at least `least`.
+def whole(**values: int) -> None:
+    """Refuse what is not a whole number.
 
     Raises:
         ValueError: naming the argument.
@@ -23,6 +23,16 @@ def at_least(least: int, **values: int) -> None:
     for name, value in values.items():
         if not _is_whole(value):
             raise ValueError(f"{name} must be a whole number, got {value!r}")
+
+
+def at_least(least: int, **values: int) -> None:
+    """Refuse what is not a whole number of at least `least`.
+
+    Raises:
+        ValueError: naming the argument.
+    """
+    whole(**values)
+    for name, value in values.items():
         if value < least:
             raise ValueError(f"{name} must be at least {least}, got {value}")
 
@@ -67,6 +77,28 @@ def probability(**values: float) -> None:
     for name, value in values.items():
         if not _is_number(value) or not 0.0 <= value < 1.0:
             raise ValueError(f"{name} must be in [0, 1), got {value!r}")
+
+
+def fraction(**values: float) -> None:
+    """Refuse what is not in (0, 1].
+
+    Raises:
+        ValueError: naming the argument.
+    """
+    for name, value in values.items():
+        if not _is_number(value) or not 0.0 < value <= 1.0:
+            raise ValueError(f"{name} must be in (0, 1], got {value!r}")
+
+
+def not_negative(**values: float) -> None:
+    """Refuse what is not a finite number of at least 0.
+
+    Raises:
+        ValueError: naming the argument.
+    """
+    for name, value in values.items():
+        if not _is_number(value) or not 0.0 <= value < math.inf:
+            raise ValueError(f"{name} must be at least 0 and finite, got {value!r}")
 
 
 def flag(**values: bool) -> None:
@@ -199,6 +231,36 @@ def ids(
             f"{name} must be in 0 … vocab_size - 1 = {vocab_size - 1}, "
             f"got {low if low < 0 else high}"
         )
+
+
+def row(name: str, value: Tensor, vocab_size: int | None = None, *, least: int = 0) -> None:
+    """Refuse what is not one row of at least `least` whole numbers, (length,), none negative.
+
+    Args:
+        name: what to call it in the message.
+        value: should be (length,) of int64 or int32.
+        vocab_size: number of different tokens; None for any.
+        least: shortest length.
+
+    Raises:
+        ValueError: if it is not.
+    """
+    if not isinstance(value, Tensor):
+        raise ValueError(f"{name} must be a tensor, got {type(value).__name__}")
+    if value.dim() != 1 or value.dtype not in (torch.int64, torch.int32) or len(value) < least:
+        raise ValueError(
+            f"{name} must be one row of at least {least} numbers of int64 or int32, "
+            f"got {tuple(value.shape)} of {value.dtype}"
+        )
+    if value.is_meta:
+        raise ValueError(f"{name} must hold numbers, got a tensor on meta")
+    if not value.numel():
+        return
+    low, high = map(int, value.aminmax())
+    if low < 0:
+        raise ValueError(f"{name} must not be negative, got {low}")
+    if vocab_size is not None and high >= vocab_size:
+        raise ValueError(f"{name} must be in 0 … vocab_size - 1 = {vocab_size - 1}, got {high}")
 
 
 def features(name: str, value: Tensor, width: int, *, like: Tensor, dims: int | None = 3) -> None:

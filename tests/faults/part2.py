@@ -12,7 +12,9 @@ _of_any_transformer = faults_of("models/transformer.py", "test_contract.py")
 _of_any_recurrent = faults_of("models/recurrent.py", "test_contract.py")
 _checks = faults_of("checks.py", "test_transformer.py")
 _recurrent = faults_of("models/recurrent.py", "test_recurrent.py")
+_choosing = faults_of("choosing.py", "test_generation.py")
 _generation = faults_of("generation.py", "test_generation.py")
+_writing_on = faults_of("generation.py", "test_writing_on.py")
 _train = faults_of("training/train.py", "test_training.py")
 _losses = faults_of("training/losses.py", "test_training.py")
 _checkpoints = faults_of("training/checkpoints.py", "test_saving.py")
@@ -21,6 +23,9 @@ _schedules = faults_of("training/schedules.py", "test_optimizers.py")
 _optimizers = faults_of("training/optimizers.py", "test_optimizers.py")
 _errors = faults_of("measure/errors.py", "test_metrics.py")
 _pronunciations = faults_of("data/pronunciations.py", "test_data_pronunciations.py")
+_vocabulary = faults_of("data/vocabulary.py", "test_data_vocabulary.py")
+_order = faults_of("data/order.py", "test_data_order.py")
+_pairs = faults_of("data/pairs.py", "test_data_pairs.py")
 _downloads = faults_of("data/downloads.py", "test_data_downloads.py")
 _recipe = faults_of("recipes/pronunciations.py", "test_recipes_pronunciations.py")
 _running = faults_of("recipes/running.py", "test_recipes_running.py")
@@ -449,29 +454,77 @@ FAULTS = [
         "dropout_falls_on_embeddings_and_features",
     ),
     # --- generation
-    _generation(
+    _choosing(
         "generation: logits multiplied by the temperature",
         "logits.float() / self.temperature",
         "logits.float() * self.temperature",
         "samples_are_distributed_as_the_softmax",
     ),
-    _generation(
+    _choosing(
         "generation: top-k fails where the vocabulary is smaller",
         "min(top_k, logits.size(-1))",
         "top_k",
         "top_k_keeps_the_k_likeliest",
     ),
-    _generation(
+    _choosing(
         "generation: top-p drops the token that crosses p",
         "chances.cumsum(dim=-1) - chances",
         "chances.cumsum(dim=-1)",
         "top_p_keeps_the_fewest_that_reach_p",
     ),
-    _generation(
+    _choosing(
         "generation: tokens drawn from torch's own generator",
         "multinomial(1, generator=self.generator)",
         "multinomial(1)",
         "samples_can_be_drawn_again",
+    ),
+    _choosing(
+        "generation: probabilities added up in half precision",
+        "logits.float() / self.temperature",
+        "logits / self.temperature",
+        "half_precision_is_sampled_in_float32",
+    ),
+    _choosing(
+        "generation: of equal tokens one too many",
+        "likelier >= top_p",
+        "likelier > top_p",
+        "of_equals_the_fewest_that_reach_p_are_kept",
+    ),
+    _choosing(
+        "generation: NaN is written as token 0",
+        "if not highest.isfinite().all():",
+        "if False:",
+        "a_model_without_numbers_writes_nothing",
+    ),
+    _generation(
+        "beam: beams of half precision ranked by rounded probabilities",
+        ".float().log_softmax(dim=-1)",
+        ".log_softmax(dim=-1).float()",
+        "beams_are_ranked_in_float32",
+    ),
+    _generation(
+        "beam: nothing is given up",
+        "log_p.masked_fill(hopeless & ~ended, -math.inf)",
+        "log_p",
+        "a_search_gives_up_what_cannot_win",
+    ),
+    _writing_on(
+        "generation: beyond the window it reads on",
+        "if end > begin + most or",
+        "if",
+        "with_a_cache_the_last_half_is_read_anew",
+    ),
+    _writing_on(
+        "generation: a full window is read anew for each token, cache or not",
+        "most // 2 if cache else most",
+        "most",
+        "with_a_cache_the_last_half_is_read_anew",
+    ),
+    _writing_on(
+        "generation: padding is read with the prompt",
+        "inputs[rows][mask[rows]].view(-1, length)",
+        "inputs[rows][:, :length]",
+        "each_row_comes_out_as_if_it_were_alone",
     ),
     _generation(
         "generation: the end token is not honoured",
@@ -929,47 +982,53 @@ FAULTS = [
         "",
         "split_follows_the_seed",
     ),
-    _pronunciations(
-        "data: decoding goes on behind the end token",
-        "                break\n",
-        "                continue\n",
+    _vocabulary(
+        "vocabulary: decoding goes on behind the end token",
+        "ids = ids[: ids.index(self.eos_id)] if self.eos_id in ids else ids",
+        "pass",
         "encode_and_decode_are_inverse",
     ),
-    _pronunciations(
+    _pairs(
         "batches: the target is what the decoder has just read",
         "target_out=target[:, 1:]",
         "target_out=target[:, :-1]",
         "target_in_is_target_out_one_step_later",
     ),
-    _pronunciations(
+    _pairs(
         "batches: no end token to learn",
-        "*phonemes.encode(listed), phonemes.eos_id]",
-        "*phonemes.encode(listed)]",
+        "target.encode(other), eos])",
+        "target.encode(other)])",
         "target_in_is_target_out_one_step_later",
     ),
-    _pronunciations(
+    _order(
         "batches: the same order in every epoch",
-        "self.seed * 1_000_003 + epoch",
-        "self.seed * 1_000_003",
-        "pairs_that_fill_no_batch_are_others_in_another_epoch",
+        "random_numbers(self.seed, epoch)",
+        "random_numbers(self.seed, 0)",
+        "each_place_comes_once_in_an_epoch_in_another_order",
     ),
-    _pronunciations(
+    _order(
         "batches: in the order of the calls, not of the steps",
-        "if self._epoch[0] != epoch:",
-        "if at == 0 or self._epoch[0] < 0:",
-        "a_batch_is_a_function_of_step_and_seed",
+        "if self._kept[0] != epoch:",
+        "if at == 0 or self._kept[0] is None:",
+        "a_batch_is_a_function_of_its_number_and_the_seed",
     ),
-    _pronunciations(
+    _order(
+        "batches: those left over are seen, in a batch that is too small",
+        "            order = order[: self.steps_per_epoch * self.batch_size]\n",
+        "",
+        "batches_are_full_where_the_size_does_not_divide",
+    ),
+    _pairs(
         "batches: short words first, long words last",
-        "return [batches[i] for i in torch.randperm(len(batches), generator=generator).tolist()]",
-        "return batches",
+        "torch.cat([batches[i] for i in torch.randperm(len(batches), generator=generator)])",
+        "torch.cat(batches)",
         "words_of_similar_length_share_a_batch",
     ),
     _pronunciations(
         "batches: the first listed pronunciation only",
-        "for listed in pronunciations\n",
-        "for listed in pronunciations[:1]\n",
-        "every_pair_comes_once_in_an_epoch",
+        "for one in listed]",
+        "for one in listed[:1]]",
+        "every_listed_pronunciation_makes_a_pair",
     ),
     _downloads(
         "downloads: the checksum is not checked",

@@ -16,6 +16,7 @@ _patches = faults_of("layers/patches.py", "test_vit.py")
 _vit = faults_of("models/vit.py", "test_vit.py")
 _maps = faults_of("measure/maps.py", "test_rollout.py")
 _images = faults_of("data/images.py", "test_data_images.py")
+_augment = faults_of("data/augment.py", "test_data_images.py")
 
 
 DISTRIBUTION = "after_every_context_it_is_a_distribution"
@@ -59,8 +60,8 @@ FAULTS = [
     # --- data/text
     _text(
         "text: the vocabulary knows the held-out part",
-        "Characters.of(train)",
-        "Characters.of(text)",
+        "Vocabulary.of(train)",
+        "Vocabulary.of(text)",
         "the_vocabulary_is_that_of_the_training_part",
     ),
     _text(
@@ -71,8 +72,8 @@ FAULTS = [
     ),
     _text(
         "text: batch n depends on the calls before it",
-        "generator = torch.Generator().manual_seed(self.seed * 1_000_003 + n)",
-        'generator = self.__dict__.setdefault("kept", torch.Generator().manual_seed(self.seed))',
+        "generator=random_numbers(self.seed, n)",
+        'generator=self.__dict__.setdefault("kept", random_numbers(self.seed, 0))',
         "a_batch_is_a_function_of_seed_and_number",
     ),
     # --- ngrams
@@ -268,17 +269,17 @@ FAULTS = [
     ),
     _images(
         "pictures: the augmentation depends on the calls before it",
-        "generator = torch.Generator().manual_seed((self.seed + 1) * 1_000_000_007 + step)",
-        'generator = self.__dict__.setdefault("kept", torch.Generator().manual_seed(self.seed))',
+        "generator = torch.Generator().manual_seed((self.order.seed + 1) * 1_000_000_007 + n)",
+        'generator = self.__dict__.setdefault("kept", torch.Generator().manual_seed(1))',
         "a_batch_is_a_function_of_step_and_seed",
     ),
     _images(
         "pictures: the same augmentation at every step",
-        "(self.seed + 1) * 1_000_000_007 + step",
-        "(self.seed + 1) * 1_000_000_007",
+        "(self.order.seed + 1) * 1_000_000_007 + n",
+        "(self.order.seed + 1) * 1_000_000_007",
         "augmentation_is_another_one_at_every_step",
     ),
-    _images(
+    _augment(
         "pictures: all of a batch are moved alike",
         "torch.rand(batch, *shape, generator=generator)",
         "torch.rand(1, *shape, generator=generator).expand(batch, *shape)",

@@ -36,7 +36,7 @@ DERIVED = {
         "measure.bits",
         "recipes.pronunciations",
     ],
-    8: ["generation", "layers.cache"],
+    8: ["choosing", "generation", "layers.cache"],
     9: ["models.recurrent"],
     10: ["models.gpt", "measure.ngrams", "recipes.verses_gpt", "show.quantize"],
     14: ["layers.patches", "models.vit", "measure.maps.attention_rollout", "recipes.digits_vit"],
@@ -57,6 +57,7 @@ FLOORS = [
     "checks",
     "layers",
     "models",
+    "choosing",
     "generation",
     "weights",
     "pretrained",
@@ -67,7 +68,7 @@ FLOORS = [
     "recipes",
 ]
 # They are for any model, and know none.
-BESIDE = ["generation", "weights", "data", "training", "measure", "show"]
+BESIDE = ["choosing", "generation", "weights", "data", "training", "measure", "show"]
 MODELS = ["models", "pretrained"]
 TORCH_ONLY = ["checks", "layers", "models"]
 

@@ -15,13 +15,12 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from transformer_lib.data.pairs import Batch, PairBatches, encode_words
 from transformer_lib.data.pronunciations import (
-    Batch,
     Lexicon,
-    PronunciationBatches,
     Pronunciations,
-    encode_words,
     load_pronunciations,
+    pairs_of,
 )
 from transformer_lib.generation import beam_search
 from transformer_lib.measure.errors import ErrorRates, error_rates
@@ -80,8 +79,8 @@ def train_model(
     Returns:
         The history.
     """
-    batches = PronunciationBatches(
-        data.train, data.letters, data.phonemes, batch_size=BATCH_SIZE, seed=SEED
+    batches = PairBatches(
+        pairs_of(data.train), data.letters, data.phonemes, batch_size=BATCH_SIZE, seed=SEED
     )
     return train(
         model,
@@ -103,7 +102,13 @@ def pair_loss(model: nn.Module, batch: Batch) -> Tensor:
 def pronounce(
     model: nn.Module, words: Sequence[str], data: Pronunciations, *, num_beams: int = NUM_BEAMS
 ) -> list[tuple[str, ...]]:
-    """Return for each word the pronunciation that beam search finds."""
+    """Return for each word the pronunciation that beam search finds.
+
+    Raises:
+        ValueError: if `words` is a single string, or a word has a letter that the data lacks.
+    """
+    if isinstance(words, str):
+        raise ValueError(f"words must be a list of words, got {words!r}")
     found: dict[int, tuple[str, ...]] = {}
     order = sorted(range(len(words)), key=lambda i: len(words[i]))  # similar lengths together
     for start in range(0, len(order), 128):

@@ -6,16 +6,20 @@ and live in JupyterLab. They take tensors, figures and strings, and know no mode
 
 import base64
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
 import anywidget
 import ipywidgets
 import matplotlib.pyplot as plt
+import numpy as np
 import torch
 import traitlets
+from matplotlib.figure import Figure
 from PIL import Image
+
+from transformer_lib import checks
 
 _STATIC = Path(__file__).parent / "static"
 
@@ -33,7 +37,8 @@ class AttentionExplorer(anywidget.AnyWidget):
         layer, head, query: what is chosen at first, each counted from 0.
 
     Raises:
-        ValueError: for weights of another shape, or labels that do not fit them.
+        ValueError: for weights of another shape, or that are not from 0 to 1, or labels that do
+            not fit them.
     """
 
     _esm = _STATIC / "attention_explorer.js"
@@ -49,13 +54,20 @@ class AttentionExplorer(anywidget.AnyWidget):
 
     def __init__(self, weights, queries, keys=None, *, caption="", layer=0, head=0, query=0):
         names, w = _layers(weights)
-        queries, keys = list(queries), None if keys is None else list(keys)
+        queries = _texts("queries", queries)
+        keys = None if keys is None else _texts("keys", keys)
+        if not isinstance(caption, str):
+            raise ValueError(f"caption: got {caption!r}, want a string")
         num_layers, num_heads, q_len, k_len = w.shape
-        for name, tokens, want in (("queries", queries, q_len), ("keys", keys or queries, k_len)):
+        for name, tokens, want in (
+            ("queries", queries, q_len),
+            ("keys", queries if keys is None else keys, k_len),
+        ):
             if len(tokens) != want:
                 raise ValueError(f"{name}: got {len(tokens)} tokens, want {want}")
         chosen = (("layer", layer, num_layers), ("head", head, num_heads), ("query", query, q_len))
         for name, value, size in chosen:
+            checks.whole(**{name: value})
             if not 0 <= value < size:
                 raise ValueError(f"{name}: got {value}, want 0 to {size - 1}")
         super().__init__(
@@ -88,7 +100,15 @@ def slideshow(figures: Sequence, labels: Sequence, *, label: str, alt, start=0, 
     Raises:
         ValueError: for lengths that differ, an unknown control, or a start out of range.
     """
-    labels = [str(value) for value in labels]
+    for name, value in (("figures", figures), ("labels", labels)):
+        if not isinstance(value, Iterable):
+            raise ValueError(f"{name}: got {value!r}, want a list")
+    figures, labels = list(figures), [str(value) for value in labels]
+    if bad := [figure for figure in figures if not isinstance(figure, Figure)]:
+        raise ValueError(f"figures: got {bad[0]!r}, want matplotlib Figures")
+    if not isinstance(label, str) or not isinstance(alt, str | Sequence):
+        raise ValueError(f"label and alt: got {label!r} and {alt!r}, want texts")
+    checks.whole(start=start)
     if not figures or len(figures) != len(labels):
         raise ValueError(f"labels: got {len(labels)}, want one for each of {len(figures)} figures")
     alts = [f"{alt} ({label} {value})" for value in labels] if isinstance(alt, str) else list(alt)
@@ -118,7 +138,7 @@ def slideshow(figures: Sequence, labels: Sequence, *, label: str, alt, start=0, 
 
 def _layers(weights) -> tuple[list[str], torch.Tensor]:
     """Names of the layers, and all weights in one tensor (layers, heads, q_len, k_len)."""
-    if isinstance(weights, Mapping):
+    if isinstance(weights, Mapping) and all(map(torch.is_tensor, weights.values())):
         shapes = {tuple(w.shape) for w in weights.values()}
         if len(shapes) != 1 or len(shape := shapes.pop()) != 4 or shape[0] != 1:
             raise ValueError(
@@ -126,11 +146,22 @@ def _layers(weights) -> tuple[list[str], torch.Tensor]:
                 "want layers of one shape, (1, heads, q_len, k_len)"
             )
         weights = torch.cat(list(weights.values()))
+    if not isinstance(weights, torch.Tensor | np.ndarray):
+        raise ValueError(f"weights: got {type(weights).__name__}, want a tensor or a dict of them")
     w = torch.as_tensor(weights)
     if not 2 <= w.ndim <= 4:
         raise ValueError(f"weights: got shape {tuple(w.shape)}, want (layers, heads, q_len, k_len)")
     w = w[(None,) * (4 - w.ndim)]
+    if not w.numel() or not ((w >= 0) & (w < 1.01)).all():  # a little above 1 is bfloat16's 1
+        raise ValueError("weights: got none, or NaN, negative ones or ones above 1, want shares")
     return [str(i + 1) for i in range(len(w))], w
+
+
+def _texts(name: str, values) -> list[str]:
+    """Labels as a list: a string is one of characters."""
+    if not isinstance(values, Sequence) or not all(isinstance(value, str) for value in values):
+        raise ValueError(f"{name}: got {values!r}, want strings")
+    return list(values)
 
 
 def _image(figure, alt: str) -> str:
