@@ -94,7 +94,8 @@ def mend_body(app, pagename, templatename, context, doctree):
 
 def describe(app, pagename, templatename, context, doctree):
     """A page describes itself by its first paragraph: a chapter's, its promise."""
-    first = next(iter(doctree.findall(nodes.paragraph)), None) if doctree else None
+    paragraphs = doctree.findall(nodes.paragraph) if doctree else ()
+    first = next((node for node in paragraphs if "facts" not in node["classes"]), None)
     if first is None:
         return
     text = html.escape(" ".join(first.astext().split()))
@@ -106,6 +107,8 @@ def name_folds(app, doctree, docname):
     """Say what is folded away: a whole cell is a solution, an input is the code of a figure."""
     names = {"content": "the solution", "source": "the code", "output": "the output"}
     for node in doctree.findall(HideCodeCellNode):
+        if not node["prompt_show"].startswith("Show code cell"):
+            continue  # named by chapters.py
         name = names.get(node["prompt_show"].split()[-1], "more")
         node["prompt_show"], node["prompt_hide"] = f"Show {name}", f"Hide {name}"
 

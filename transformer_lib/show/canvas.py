@@ -30,7 +30,7 @@ html[data-theme=dark] .tld,[data-jp-theme-light=false] .tld{
  --query:#0072b2;--key:#b45309;--value:#00795a}}
 .tld text{fill:var(--ink);font-size:13px;text-anchor:middle;dominant-baseline:central}
 .tld .shape{fill:var(--soft);font:12px ui-monospace,"DejaVu Sans Mono",monospace}
-.tld .name{font-weight:600}.tld .left{text-anchor:start}.tld .right{text-anchor:end}
+.tld .name{font-weight:600}.tld .tight{font-size:12px}.tld .left{text-anchor:start}.tld .right{text-anchor:end}
 .tld .line{fill:none;stroke:var(--ink);stroke-width:1.4}
 .tld .stream{fill:none;stroke:var(--ink);stroke-width:4;stroke-linecap:round}
 .tld .frame{fill:none;stroke:var(--soft);stroke-width:1.2;stroke-dasharray:5 4}
@@ -83,7 +83,9 @@ class Canvas:
             y + height / 2,
         )
         if text:
-            self.text(x, y - 8 if note else y, text, "" if kind.startswith("plain") else "name")
+            name = "" if kind.startswith("plain") else "name"
+            tight = " tight" if 8.5 * len(text) > width else ""
+            self.text(x, y - 8 if note else y, text, name + tight)
         if note:
             self.text(x, y + 9, note, "shape")
         if said:
