@@ -3,8 +3,10 @@
 import html
 import importlib
 import inspect
+import json
 import os
 import re
+from pathlib import Path
 
 from docutils import nodes
 from docutils.parsers.rst import Directive
@@ -80,6 +82,25 @@ def drop_thebe(app, pagename, templatename, context, doctree):
         context[kind] = [file for file in context[kind] if "thebe" not in said(file)]
 
 
+def choose_widget_scripts(app, pagename, templatename, context, doctree):
+    """A page whose widgets are all our own needs no widget manager, which is 40 times its size."""
+    views = re.findall(r'widget-view\+json">.*?"model_id": "(\w+)"', context.get("body", ""))
+    if not views:
+        return
+    files = context["script_files"]
+    bodies = [getattr(file, "attributes", {}).get("body") for file in files]
+    models = {}
+    for body in filter(None, bodies):
+        if body.lstrip().startswith('{"state"'):
+            models |= json.loads(body)["state"]
+    ours = all(models[view]["model_module"] == "anywidget" for view in views)
+    manager = ("require.js", "widgets-offline.js", "embed-amd.js")
+    dropped = manager if ours else ("widgets.js",)
+    context["script_files"] = [
+        file for file in files if Path(str(getattr(file, "filename", ""))).name not in dropped
+    ]
+
+
 def mend_body(app, pagename, templatename, context, doctree):
     """Take out attributes of the theme that tell a screen reader something untrue."""
     for attribute in (
@@ -123,6 +144,7 @@ def setup(app):
     """Register the directive; take the address of the site from the environment."""
     app.add_directive("api-table", ApiTable)
     app.connect("html-page-context", drop_thebe, priority=990)
+    app.connect("html-page-context", choose_widget_scripts, priority=990)
     app.connect("html-page-context", mend_body, priority=990)
     app.connect("html-page-context", describe, priority=990)
     app.connect("doctree-resolved", name_folds)

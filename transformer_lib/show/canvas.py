@@ -30,7 +30,8 @@ html[data-theme=dark] .tld,[data-jp-theme-light=false] .tld{
  --query:#0072b2;--key:#b45309;--value:#00795a}}
 .tld text{fill:var(--ink);font-size:13px;text-anchor:middle;dominant-baseline:central}
 .tld .shape{fill:var(--soft);font:12px ui-monospace,"DejaVu Sans Mono",monospace}
-.tld .name{font-weight:600}.tld .tight{font-size:12px}.tld .left{text-anchor:start}.tld .right{text-anchor:end}
+.tld .name{font-weight:600}.tld .tight{font-size:12px}
+.tld .left{text-anchor:start}.tld .right{text-anchor:end}
 .tld .line{fill:none;stroke:var(--ink);stroke-width:1.4}
 .tld .stream{fill:none;stroke:var(--ink);stroke-width:4;stroke-linecap:round}
 .tld .frame{fill:none;stroke:var(--soft);stroke-width:1.2;stroke-dasharray:5 4}
