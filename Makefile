@@ -19,11 +19,11 @@ NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 BOOK_SOURCES := $(NOTEBOOKS) tests/benchmarks/results.md $(wildcard transformer_lib/*.py transformer_lib/*/*.py) $(shell find book -name _build -prune -o -name __pycache__ -prune -o -type f -print 2>/dev/null)
 
 # One thread a process: the number of threads is part of a float's last digits.
-test-package test-notebooks run faults: export OMP_NUM_THREADS ?= 1
+test-package test-notebooks run times faults: export OMP_NUM_THREADS ?= 1
 test-package: export MPLBACKEND ?= agg
 
 .DEFAULT_GOAL := help
-.PHONY: help archives install book test test-package test-notebooks test-book run lab bench shake halved \
+.PHONY: help archives install book test test-package test-notebooks test-book run times lab bench shake halved \
 	faults check fix \
 	links pins clean
 
@@ -71,6 +71,9 @@ lab: $(INSTALLED) ## open the notebooks in JupyterLab
 
 run: $(INSTALLED) ## execute the notebooks in place, reproducibly (NB=01_attention: one)
 	@"$(BIN)/python" notebooks/run.py --jobs $(JOBS) $(NB)
+
+times: $(INSTALLED) ## execute the notebooks one by one, and keep how long each takes (book/times.json)
+	@"$(BIN)/python" notebooks/run.py --jobs 1 --times book/times.json $(NB)
 
 # --- the tests -------------------------------------------------------------------------------
 

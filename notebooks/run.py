@@ -2,6 +2,7 @@
 
     python notebooks/run.py                 # all, two at a time
     python notebooks/run.py 01_attention    # one; its number alone will do
+    python notebooks/run.py --jobs 1 --times book/times.json    # and keep the seconds of each
 
 A notebook's file is replaced only when its run was whole, and nobody wrote to it meanwhile. What
 the reader wrote stays as it is. In what came out, time stamps and the kernel's version are left
@@ -10,6 +11,7 @@ out, widgets get numbers for names, in the order in which they were made, and ad
 
 import argparse
 import json
+import math
 import multiprocessing
 import os
 import re
@@ -94,6 +96,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("names", nargs="*", help="notebooks, by name, number or path (all)")
     parser.add_argument("--jobs", type=int, default=2, help="notebooks run side by side (2)")
+    parser.add_argument("--times", type=Path, help="a table of seconds, to be brought up to date")
     args = parser.parse_args()
     there = sorted(HERE.glob("[0-9]*.ipynb"))
     if not there:
@@ -104,16 +107,20 @@ def main() -> int:
             parser.error(f"no notebook {name!r}; there are: {', '.join(p.stem for p in there)}")
 
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # part of a float's last digits
-    failed = 0
+    failed, times = 0, {}
     alike = multiprocessing.get_context("spawn")  # on every system
     with ProcessPoolExecutor(max_workers=args.jobs, mp_context=alike) as pool:
         runs = {pool.submit(replace, path): path for path in paths or there}
         for run in as_completed(runs):
             try:
+                times[runs[run].stem] = math.ceil(run.result())
                 print(f"{runs[run].stem:<28}{run.result():6.1f} s", flush=True)
             except RuntimeError as error:
                 failed += 1
                 print(f"{runs[run].stem}: {error}", file=sys.stderr, flush=True)
+    if args.times:
+        table = json.loads(args.times.read_text()) | times
+        args.times.write_text(json.dumps(table, indent=1, sort_keys=True) + "\n")
     return 1 if failed else 0
 
 

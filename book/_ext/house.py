@@ -6,6 +6,7 @@ import inspect
 import json
 import os
 import re
+from pathlib import Path
 
 from docutils import nodes
 from docutils.parsers.rst import Directive
@@ -82,6 +83,25 @@ def drop_thebe(app, pagename, templatename, context, doctree):
         context[kind] = [file for file in context[kind] if "thebe" not in said(file)]
 
 
+def choose_widget_scripts(app, pagename, templatename, context, doctree):
+    """A page whose widgets are all our own needs no widget manager, which is 40 times its size."""
+    views = re.findall(r'widget-view\+json">.*?"model_id": "(\w+)"', context.get("body", ""))
+    if not views:
+        return
+    files = context["script_files"]
+    bodies = [getattr(file, "attributes", {}).get("body") for file in files]
+    models = {}
+    for body in filter(None, bodies):
+        if body.lstrip().startswith('{"state"'):
+            models |= json.loads(body)["state"]
+    ours = all(models[view]["model_module"] == "anywidget" for view in views)
+    manager = ("require.js", "widgets-offline.js", "embed-amd.js")
+    dropped = manager if ours else ("widgets.js",)
+    context["script_files"] = [
+        file for file in files if Path(str(getattr(file, "filename", ""))).name not in dropped
+    ]
+
+
 def mend_body(app, pagename, templatename, context, doctree):
     """Take out attributes of the theme that tell a screen reader something untrue."""
     for attribute in (
@@ -96,7 +116,8 @@ def mend_body(app, pagename, templatename, context, doctree):
 
 def describe(app, pagename, templatename, context, doctree):
     """A page describes itself by its first paragraph: a chapter's, its promise."""
-    first = next(iter(doctree.findall(nodes.paragraph)), None) if doctree else None
+    paragraphs = doctree.findall(nodes.paragraph) if doctree else ()
+    first = next((node for node in paragraphs if "facts" not in node["classes"]), None)
     if first is None:
         return
     text = html.escape(" ".join(first.astext().split()))
@@ -108,6 +129,8 @@ def name_folds(app, doctree, docname):
     """Say what is folded away: a whole cell is a solution, an input is the code of a figure."""
     names = {"content": "the solution", "source": "the code", "output": "the output"}
     for node in doctree.findall(HideCodeCellNode):
+        if not node["prompt_show"].startswith("Show code cell"):
+            continue  # named by chapters.py
         name = names.get(node["prompt_show"].split()[-1], "more")
         node["prompt_show"], node["prompt_hide"] = f"Show {name}", f"Hide {name}"
 
@@ -136,6 +159,7 @@ def setup(app):
     render.sanitize_script_content = keep_inside  # its own knows `</script>` in small letters alone
     app.add_directive("api-table", ApiTable)
     app.connect("html-page-context", drop_thebe, priority=990)
+    app.connect("html-page-context", choose_widget_scripts, priority=990)
     app.connect("html-page-context", mend_body, priority=990)
     app.connect("html-page-context", describe, priority=990)
     app.connect("doctree-resolved", name_folds)

@@ -50,7 +50,15 @@ DERIVED = {
         "recipes.verses_xl",
     ],
 }
-ALWAYS = ["data", "show.plots", "show.widgets", "show.page_models"]
+ALWAYS = [
+    "data",
+    "show.code",
+    "show.drawings",
+    "show.page_models",
+    "show.plots",
+    "show.whole",
+    "show.widgets",
+]
 
 # A folder, or a file beside the folders, imports only what stands before it here, and itself.
 FLOORS = [

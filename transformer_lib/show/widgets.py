@@ -7,11 +7,9 @@ and live in JupyterLab. They take tensors, figures and strings, and know no mode
 import base64
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
 from pathlib import Path
 
 import anywidget
-import ipywidgets
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -82,7 +80,23 @@ class AttentionExplorer(anywidget.AnyWidget):
         )
 
 
-def slideshow(figures: Sequence, labels: Sequence, *, label: str, alt, start=0, control="slider"):
+class Slideshow(anywidget.AnyWidget):
+    """A slider or a list above pictures that were drawn beforehand; `slideshow` makes it."""
+
+    _esm = _STATIC / "slideshow.js"
+    _css = _STATIC / "slideshow.css"
+    pictures = traitlets.List(traitlets.Unicode()).tag(sync=True)  # PNG, in base64
+    size = traitlets.List(traitlets.Int()).tag(sync=True)  # width and height in pixels
+    alts = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    labels = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    label = traitlets.Unicode().tag(sync=True)
+    control = traitlets.Unicode().tag(sync=True)
+    index = traitlets.Int().tag(sync=True)
+
+
+def slideshow(
+    figures: Sequence, labels: Sequence, *, label: str, alt, start: int = 0, control: str = "slider"
+) -> Slideshow:
     """A slider (or a drop-down list) over pictures that were drawn beforehand.
 
     Args:
@@ -94,11 +108,9 @@ def slideshow(figures: Sequence, labels: Sequence, *, label: str, alt, start=0, 
         start: index of the figure to show first.
         control: "slider" or "dropdown".
 
-    Returns:
-        An ipywidgets VBox: the control above a Stack of pictures, linked in the browser.
-
     Raises:
-        ValueError: for lengths that differ, an unknown control, or a start out of range.
+        ValueError: for lengths that differ, figures of several sizes, an unknown control, or a
+            start out of range.
     """
     for name, value in (("figures", figures), ("labels", labels)):
         if not isinstance(value, Iterable):
@@ -116,24 +128,21 @@ def slideshow(figures: Sequence, labels: Sequence, *, label: str, alt, start=0, 
         raise ValueError(f"alt: got {len(alts)} texts, want one string or {len(labels)}")
     if not 0 <= start < len(figures):
         raise ValueError(f"start: got {start}, want 0 to {len(figures) - 1}")
-    kinds = {"slider": ipywidgets.SelectionSlider, "dropdown": ipywidgets.Dropdown}
-    if control not in kinds:
-        raise ValueError(f"control: got {control!r}, want one of {sorted(kinds)}")
-    chooser = kinds[control](
-        options=labels,
+    if control not in ("slider", "dropdown"):
+        raise ValueError(f"control: got {control!r}, want 'slider' or 'dropdown'")
+    pictures = [_png(figure) for figure in figures]
+    sizes = {size for _, size in pictures}
+    if len(sizes) > 1:
+        raise ValueError(f"figures: got sizes {sorted(sizes)}, want one")
+    return Slideshow(
+        pictures=[base64.b64encode(data).decode() for data, _ in pictures],
+        size=list(sizes.pop()),
+        alts=alts,
+        labels=labels,
+        label=label,
+        control=control,
         index=start,
-        description=label,
-        style={"description_width": "initial"},
-        layout={"width": "100%" if control == "slider" else "max-content", "max_width": "32em"},
     )
-    chooser.add_class("tl-chooser")
-    slides = [
-        ipywidgets.HTML(_image(figure, text), layout={"width": "100%"})
-        for figure, text in zip(figures, alts, strict=True)
-    ]
-    stack = ipywidgets.Stack(slides, selected_index=start, layout={"width": "100%"})
-    ipywidgets.jslink((chooser, "index"), (stack, "selected_index"))
-    return ipywidgets.VBox([chooser, stack])
 
 
 def _layers(weights) -> tuple[list[str], torch.Tensor]:
@@ -164,18 +173,12 @@ def _texts(name: str, values) -> list[str]:
     return list(values)
 
 
-def _image(figure, alt: str) -> str:
-    """The figure as an <img> that carries its own data, its size and its alternative text."""
+def _png(figure) -> tuple[bytes, tuple[int, int]]:
+    """The figure as a small PNG, and its width and height in pixels."""
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png", dpi=150, transparent=True)
     plt.close(figure)
     picture = Image.open(drawn).quantize(128, method=Image.Quantize.FASTOCTREE)
     packed = io.BytesIO()
     picture.save(packed, format="png", optimize=True)
-    data = base64.b64encode(packed.getvalue()).decode()
-    width, height = picture.size
-    return (
-        f'<img class="tl-slide" alt="{escape(alt)}" width="{width}" height="{height}" '
-        f'decoding="sync" style="width:100%;height:auto;background:#fff" '
-        f'src="data:image/png;base64,{data}">'
-    )
+    return packed.getvalue(), picture.size
