@@ -36,6 +36,17 @@ def at_least_or_none(least: int, **values: int | None) -> None:
             raise ValueError(f"{name} must be None or at least {least}, got {value}")
 
 
+def even(**values: int) -> None:
+    """Refuse what is not a positive even number.
+
+    Raises:
+        ValueError: naming the argument.
+    """
+    for name, value in values.items():
+        if not isinstance(value, Integral) or value < 2 or value % 2:
+            raise ValueError(f"{name} must be a positive even number, got {value!r}")
+
+
 def positive(**values: float) -> None:
     """Refuse what is not a finite number above 0.
 
@@ -94,6 +105,18 @@ def heads(d_model: int, num_heads: int) -> int:
             f"got d_model = {d_model}, num_heads = {num_heads}"
         )
     return d_model // num_heads
+
+
+def key_heads(num_heads: int, num_kv_heads: int | None) -> int:
+    """Number of heads of keys and values: None stands for one to each of `num_heads`.
+
+    Raises:
+        ValueError: if it does not divide `num_heads`.
+    """
+    at_least_or_none(1, num_kv_heads=num_kv_heads)
+    if num_kv_heads is not None and num_heads % num_kv_heads:
+        raise ValueError(f"num_kv_heads must divide num_heads = {num_heads}, got {num_kv_heads}")
+    return num_kv_heads or num_heads
 
 
 def token(vocab_size: int, *, of: str = "vocab_size", **ids: int) -> None:
@@ -207,6 +230,20 @@ def features(name: str, value: Tensor, width: int, *, like: Tensor, dims: int | 
         raise ValueError(f"{name} must be {like.dtype}, as the weights are, got {value.dtype}")
     if value.device != like.device:
         raise ValueError(f"{name} must be on {like.device}, as the weights are, got {value.device}")
+
+
+def broadcasts(name: str, value: Tensor, shape: tuple[int, ...], hint: str = "") -> None:
+    """Refuse what does not broadcast to the scores of an attention, (…, q_len, k_len).
+
+    Raises:
+        ValueError: naming the argument, with the hint behind it.
+    """
+    try:
+        value.expand(shape)
+    except RuntimeError:
+        raise ValueError(
+            f"{name} must broadcast to the scores {tuple(shape)}, got {tuple(value.shape)}{hint}"
+        ) from None
 
 
 def _is_number(value: Any) -> bool:
