@@ -109,6 +109,12 @@ def test_norm_of_choice(norm, norm_first):
 
 
 @BOTH
+def test_norm_of_choice_in_a_decoder_layer(norm_first):
+    layer = decoder_layer(norm=nn.RMSNorm, norm_first=norm_first)
+    assert {type(norm) for norm in (layer.norm1, layer.norm2, layer.norm3)} == {nn.RMSNorm}
+
+
+@BOTH
 def test_every_gradient_of_the_layers_is_right(norm_first):
     x, memory = randn(1, 3, 8, grad=True), randn(1, 2, 8, grad=True)
     assert torch.autograd.gradcheck(encoder_layer(norm_first=norm_first), x)
@@ -184,5 +190,5 @@ def test_parts_of_different_widths_are_refused():
 
 
 def test_impossible_dropout_is_refused():
-    with pytest.raises(ValueError, match="dropout probability has to be between 0 and 1"):
+    with pytest.raises(ValueError, match=r"dropout must be in \[0, 1\), got"):
         encoder_layer(dropout=-0.1)

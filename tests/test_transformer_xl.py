@@ -169,6 +169,35 @@ def test_the_future_changes_nothing_across_segments(config, training):
         assert (other[:, t:] - out[:, t:]).abs().amax(-1).min() > 1e-6
 
 
+@pytest.mark.parametrize("by", ["forward", "read"])
+@pytest.mark.parametrize(
+    ("config", "call"),
+    [
+        ({"same_length": True, "mem_len": 3}, {"same_length": False}),
+        ({"same_length": False, "mem_len": 3}, {"same_length": True}),
+        ({"clamp_len": 1}, {"clamp_len": 4}),
+        ({"mem_len": 2}, {"mem_len": 5}),
+        ({"mem_len": 5}, {"mem_len": 0}),
+    ],
+    ids=str,
+)
+def test_what_a_call_says_holds_against_the_config(by, config, call):
+    model, tokens = model_of(SMALL, **config), ids(2, 12)
+    other = TransformerXL(replace(model.config, **call)).double().eval()
+    other.load_state_dict(model.state_dict())
+    reads = [{"forward": m, "read": m.read}[by] for m in (model, other)]
+    told = in_segments(reads[0], tokens, [4, 4, 4], **call)[0]
+    assert_close(told, in_segments(reads[1], tokens, [4, 4, 4])[0], **EXACT)
+    assert (told - in_segments(reads[0], tokens, [4, 4, 4])[0]).abs().max() > 1e-6
+    nothing = dict.fromkeys(call)  # None: as in the config
+    assert_close(
+        in_segments(reads[1], tokens, [4, 4, 4], **nothing)[0],
+        in_segments(reads[1], tokens, [4, 4, 4])[0],
+        rtol=0,
+        atol=0,
+    )
+
+
 def test_memory_is_read():
     model, tokens = model_of(SMALL), ids(2, 8)
     memory = model(tokens[:, :4])[1]
@@ -352,6 +381,27 @@ def test_dropout_is_where_the_config_says():
     assert set(rates) == {0.25}
     calm = model_of(SMALL, dropout=0.0).train()
     assert_close(calm(tokens)[0], calm(tokens)[0], rtol=0, atol=0)
+
+
+def test_dropout_falls_on_the_features_too():
+    model = model_of(SMALL, dropout=0.0).train()
+    model.dropout.p = 1.0  # on embeddings and on features: now only the last bias is left
+    logits, _ = model(ids(2, 6))
+    assert_close(logits, model.output_bias.expand(2, 6, 13), rtol=0, atol=0)
+
+
+@EVERY
+@pytest.mark.parametrize("by", ["logits", "losses"])
+def test_under_autocast_it_is_the_same_but_for_rounding(config, by):
+    model, tokens = model_of(config, dropout=0.0).float(), ids(2, 9)
+    targets = ids(2, 9) if by == "losses" else None
+    expected, memory = model(tokens, targets=targets)
+    with torch.autocast("cpu", torch.bfloat16):
+        out, _ = model(tokens, targets=targets)
+        later, _ = model(tokens, memory, targets=targets)
+    later.float().sum().backward()
+    assert_close(out.float(), expected, rtol=0, atol=0.1)
+    assert all(p.grad.isfinite().all() for p in model.parameters())
 
 
 # --- generation ------------------------------------------------------------------------------

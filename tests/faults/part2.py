@@ -139,8 +139,8 @@ FAULTS = [
     # --- encoder, decoder
     _encoder(
         "encoder: the padding is hidden from the first layer only",
-        "x = layer(x, mask=mask, cache=cache)",
-        "x, mask = layer(x, mask=mask, cache=cache), None",
+        "x = layer(x, **options)",
+        "x, options = layer(x, **options), options | {'mask': None}",
         "padding_changes_nothing",
     ),
     _encoder(
@@ -157,8 +157,8 @@ FAULTS = [
     ),
     _encoder(
         "encoder: the cache gets lost",
-        "x = layer(x, mask=mask, cache=cache)",
-        "x = layer(x, mask=mask)",
+        "x = layer(x, **options)",
+        "x = layer(x, **options | {'cache': None})",
         "cached_equals_uncached",
     ),
     _decoder(

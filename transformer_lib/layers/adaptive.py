@@ -37,9 +37,9 @@ class AdaptiveEmbedding(nn.Module):
         """Look up ids (batch, seq_len) → (batch, seq_len, d_model)."""
         x = self.tables[0](ids.clamp(max=self.edges[1] - 1))  # right for the first group
         for n, (table, linear) in enumerate(zip(self.tables[1:], self.maps, strict=True), start=1):
-            inside = (ids >= self.edges[n]) & (ids < self.edges[n + 1])
-            rare = linear(table(ids[inside] - self.edges[n]))
-            x = x.masked_scatter(inside[..., None], rare.to(x.dtype))
+            start, end = self.edges[n : n + 2]
+            rare = linear(table(ids.clamp(start, end - 1) - start)).to(x.dtype)
+            x = torch.where((ids >= start)[..., None], rare, x)
         return x
 
 

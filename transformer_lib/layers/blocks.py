@@ -17,6 +17,7 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
+from transformer_lib import checks
 from transformer_lib.layers.cache import KVCache
 from transformer_lib.layers.multi_head import MultiHeadAttention
 
@@ -26,6 +27,8 @@ class _Layer(nn.Module):
 
     def __init__(self, dropout: float, norm_first: bool):
         super().__init__()
+        checks.probability(dropout=dropout)
+        checks.flag(norm_first=norm_first)
         self.dropout = nn.Dropout(dropout)
         self.norm_first = norm_first
 
@@ -51,7 +54,7 @@ class EncoderLayer(_Layer):
             `functools.partial(nn.LayerNorm, eps=1e-12)`.
 
     Raises:
-        ValueError: if the two parts differ in d_model or `dropout` is not in [0, 1].
+        ValueError: if the two parts differ in d_model or `dropout` is not in [0, 1).
 
     Source: Vaswani et al. 2017, §3.1, §5.4; for pre-norm Xiong et al. 2020, §3.
     """
@@ -95,7 +98,7 @@ class DecoderLayer(_Layer):
         dropout, norm_first, norm: as in `EncoderLayer`.
 
     Raises:
-        ValueError: if the parts differ in d_model or `dropout` is not in [0, 1].
+        ValueError: if the parts differ in d_model or `dropout` is not in [0, 1).
 
     Source: Vaswani et al. 2017, §3.1, §5.4.
     """
@@ -143,10 +146,9 @@ class DecoderLayer(_Layer):
             (batch, seq_len, d_model).
 
         Raises:
-            ValueError: if there is no `memory`: without it this layer would be another one.
+            ValueError: if there is no `memory`, or it is of another width, type or device.
         """
-        if memory is None:
-            raise ValueError("memory must be the encoder's output, got None")
+        checks.features("memory", memory, self.d_model, like=x)  # None would be self-attention
         x = self._add(x, self.norm1, lambda x: self.self_attention(x, mask=mask, cache=cache))
         x = self._add(
             x,

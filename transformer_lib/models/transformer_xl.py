@@ -48,9 +48,7 @@ class TransformerXLConfig:
             features, in training only.
         attention_dropout: on attention weights.
         norm_first: pre-norm, with a final norm. False: the paper's post-norm.
-        mem_len: see `Reach`, which every call may have of its own.
-        same_length: see `Reach`.
-        clamp_len: see `Reach`.
+        mem_len, same_length, clamp_len: see `Reach`; every call may have its own.
         share_biases: one u and one v for all layers. False: each layer has its own.
         cutoffs: for vocabularies of words, sorted from frequent to rare: where the next, rarer
             group begins. Rare words get narrower embeddings, and an output layer that seldom
@@ -146,7 +144,7 @@ class TransformerXL(nn.Module):
         u = v = None
         if config.share_biases:
             u, v = (nn.Parameter(torch.empty(d_model).normal_(std=0.02)) for _ in "uv")
-        make_attention = partial(
+        attention = partial(
             RelativeAttention,
             d_model,
             config.num_heads,
@@ -156,21 +154,11 @@ class TransformerXL(nn.Module):
             position_bias=v,
             positions=RelativePositions(d_model),
         )
-        make_feed_forward = partial(
-            FeedForward,
-            d_model,
-            config.d_ff,
-            activation=config.activation,
-            dropout=config.dropout,
-        )
+        inside = {"activation": config.activation, "dropout": config.dropout}
+        think = partial(FeedForward, d_model, config.d_ff, **inside)
+        around = {"dropout": config.dropout, "norm_first": config.norm_first}
         self.layers = nn.ModuleList(
-            MemoryLayer(
-                make_attention(),
-                make_feed_forward(),
-                dropout=config.dropout,
-                norm_first=config.norm_first,
-            )
-            for _ in range(config.num_layers)
+            MemoryLayer(attention(), think(), **around) for _ in range(config.num_layers)
         )
         self.final_norm = nn.LayerNorm(d_model) if config.norm_first else nn.Identity()
 
