@@ -109,6 +109,11 @@ def test_the_memory_reaches_every_layer():
         torch.nn.init.zeros_(one.cross_attention.out_proj.weight)
 
 
+def test_a_decoder_without_a_memory_is_refused():
+    with pytest.raises(ValueError, match="memory must be a tensor, got NoneType"):
+        decoder()(randn(1, 2, 8), None)
+
+
 def test_a_stack_without_layers_is_refused():
     with pytest.raises(ValueError, match=r"at least one, all of the same d_model, got \[\]"):
         Decoder([])

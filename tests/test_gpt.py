@@ -24,6 +24,7 @@ KINDS = {
     "modern": MODERN,
     "swiglu-untied": replace(MODERN, activation="swiglu", tie=False),
     "rotary-with-biases": replace(SMALL, positions="rotary"),
+    "llama": replace(MODERN, activation="swiglu", num_kv_heads=1, rotary_base=1e5),
     "layernorm-without-biases": replace(SMALL, bias=False),
 }
 EVERY = pytest.mark.parametrize("config", KINDS.values(), ids=KINDS)
@@ -73,6 +74,67 @@ def test_parts_are_put_together_as_published(config):
     head = model.embedding if config.tie else model.head
     assert_close(model(tokens), x @ head.weight.T, **EXACT)
     assert_close(model.logits(model.features(tokens)), model(tokens), **EXACT)
+
+
+class Float64:
+    """Torch for a module that counts norms and angles in `torch.float32`, whatever it is given."""
+
+    float = float32 = torch.float64
+
+    def __getattr__(self, name):
+        return getattr(torch, name)
+
+
+def llama_of(config, monkeypatch):
+    """Hugging Face's Llama of the same size, and its weights by our names."""
+    from transformers import LlamaConfig, LlamaForCausalLM  # not above: it takes seconds
+    from transformers.models.llama import modeling_llama
+
+    monkeypatch.setattr(modeling_llama, "torch", Float64())
+    theirs = LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=config.vocab_size, hidden_size=config.d_model,
+            num_attention_heads=config.num_heads, num_key_value_heads=config.num_kv_heads,
+            num_hidden_layers=config.num_layers, intermediate_size=config.d_ff,
+            rope_parameters={"rope_type": "default", "rope_theta": config.rotary_base},
+            rms_norm_eps=config.eps, tie_word_embeddings=True,
+            bos_token_id=1, eos_token_id=2, pad_token_id=0,
+        )
+    )  # fmt: skip
+    theirs = redraw(theirs).eval()
+    weights = {"embedding.weight": theirs.model.embed_tokens.weight}
+    weights["stack.final_norm.weight"] = theirs.model.norm.weight
+    for n, layer in enumerate(theirs.model.layers):
+        at, mlp, attention = f"stack.layers.{n}.", layer.mlp, layer.self_attn
+        for ours, module in (("q", "q"), ("k", "k"), ("v", "v"), ("out", "o")):
+            name = f"{at}self_attention.{ours}_proj.weight"
+            weights[name] = getattr(attention, f"{module}_proj").weight
+        weights[f"{at}norm1.weight"] = layer.input_layernorm.weight
+        weights[f"{at}norm2.weight"] = layer.post_attention_layernorm.weight
+        weights[f"{at}feed_forward.linear1.weight"] = torch.cat(
+            [mlp.gate_proj.weight, mlp.up_proj.weight]
+        )
+        weights[f"{at}feed_forward.linear2.weight"] = mlp.down_proj.weight
+    return theirs, weights
+
+
+@pytest.mark.parametrize("num_kv_heads", [1, 3])
+def test_a_llama_is_a_configuration(num_kv_heads, monkeypatch):
+    config = GPTConfig(
+        29, d_model=24, num_heads=3, num_kv_heads=num_kv_heads, num_layers=2, d_ff=20,
+        activation="swiglu", positions="rotary", rotary_base=1e5, norm="rms", bias=False,
+        dropout=0.0,
+    )  # fmt: skip
+    theirs, weights = llama_of(config, monkeypatch)
+    model, tokens = GPT(config).double().eval(), torch.randint(29, (3, 17))
+    model.load_state_dict(weights)
+    with torch.no_grad():
+        expected = theirs(tokens).logits
+        assert expected.std() > 0.1
+        assert_close(model(tokens), expected, rtol=0, atol=1e-10)
+        cache = KVCache()
+        parts = [model(part, cache=cache) for part in tokens.split([5, 1, 1, 10], dim=1)]
+    assert_close(torch.cat(parts, dim=1), expected, rtol=0, atol=1e-10)
 
 
 def test_greedy_choice_and_search_with_one_beam_agree():
@@ -199,6 +261,8 @@ def test_norms_are_what_the_config_says():
         ({"num_layers": 0}, "num_layers must be at least 1, got 0"),
         ({"d_model": 10, "num_heads": 4}, "d_model = 10, num_heads = 4"),
         ({"num_heads": 0}, "num_heads must be at least 1, got 0"),
+        ({"num_kv_heads": 4}, "num_kv_heads must divide num_heads = 2, got 4"),
+        ({"rotary_base": 0.0}, "rotary_base must be positive and finite, got 0.0"),
         ({"positions": "alibi"}, r"positions must be one of \('learned', 'rotary'\), got 'alibi'"),
         ({"norm": "batch"}, r"norm must be one of \('layer', 'rms'\), got 'batch'"),
         ({"max_len": None}, "max_len must be given with learned positions, got None"),

@@ -168,21 +168,33 @@ def test_the_future_changes_nothing_across_segments(config, training):
         assert (other[:, t:] - out[:, t:]).abs().amax(-1).min() > 1e-6
 
 
+@pytest.mark.parametrize("by", ["forward", "read"])
 @pytest.mark.parametrize(
-    ("name", "values"),
-    [("same_length", (True, False)), ("clamp_len", (1, 9)), ("mem_len", (2, 64))],
+    ("config", "call"),
+    [
+        ({"same_length": True, "mem_len": 3}, {"same_length": False}),
+        ({"same_length": False, "mem_len": 3}, {"same_length": True}),
+        ({"clamp_len": 1}, {"clamp_len": 4}),
+        ({"mem_len": 2}, {"mem_len": 5}),
+        ({"mem_len": 5}, {"mem_len": 0}),
+    ],
+    ids=str,
 )
-def test_an_option_given_goes_before_that_of_the_config(name, values):
-    tokens, models = ids(2, 12), [model_of(SMALL, mem_len=3)]
-    for value in values:
-        models.append(TransformerXL(replace(SMALL, **{"mem_len": 3, name: value})).double().eval())
-        models[-1].load_state_dict(models[0].state_dict())
-    for model, other in (models[1:], models[:0:-1]):
-        expected = in_segments(other, tokens, [4, 4, 4])[0]
-        option = {name: getattr(other.config, name)}
-        for read in (model, model.read):
-            assert_close(in_segments(read, tokens, [4, 4, 4], **option)[0], expected, **EXACT)
-        assert (in_segments(model, tokens, [4, 4, 4])[0] - expected).abs().max() > 1e-6
+def test_what_a_call_says_holds_against_the_config(by, config, call):
+    model, tokens = model_of(SMALL, **config), ids(2, 12)
+    other = TransformerXL(replace(model.config, **call)).double().eval()
+    other.load_state_dict(model.state_dict())
+    reads = [{"forward": m, "read": m.read}[by] for m in (model, other)]
+    told = in_segments(reads[0], tokens, [4, 4, 4], **call)[0]
+    assert_close(told, in_segments(reads[1], tokens, [4, 4, 4])[0], **EXACT)
+    assert (told - in_segments(reads[0], tokens, [4, 4, 4])[0]).abs().max() > 1e-6
+    nothing = dict.fromkeys(call)  # None: as in the config
+    assert_close(
+        in_segments(reads[1], tokens, [4, 4, 4], **nothing)[0],
+        in_segments(reads[1], tokens, [4, 4, 4])[0],
+        rtol=0,
+        atol=0,
+    )
 
 
 def test_memory_is_read():
@@ -353,6 +365,27 @@ def test_dropout_is_where_the_config_says():
     assert_close(calm(tokens)[0], calm(tokens)[0], rtol=0, atol=0)
 
 
+def test_dropout_falls_on_the_features_too():
+    model = model_of(SMALL, dropout=0.0).train()
+    model.dropout.p = 1.0  # on embeddings and on features: now only the last bias is left
+    logits, _ = model(ids(2, 6))
+    assert_close(logits, model.output_bias.expand(2, 6, 13), rtol=0, atol=0)
+
+
+@EVERY
+@pytest.mark.parametrize("by", ["logits", "losses"])
+def test_under_autocast_it_is_the_same_but_for_rounding(config, by):
+    model, tokens = model_of(config, dropout=0.0).float(), ids(2, 9)
+    targets = ids(2, 9) if by == "losses" else None
+    expected, memory = model(tokens, targets=targets)
+    with torch.autocast("cpu", torch.bfloat16):
+        out, _ = model(tokens, targets=targets)
+        later, _ = model(tokens, memory, targets=targets)
+    later.float().sum().backward()
+    assert_close(out.float(), expected, rtol=0, atol=0.1)
+    assert all(p.grad.isfinite().all() for p in model.parameters())
+
+
 # --- generation ------------------------------------------------------------------------------
 
 
@@ -405,7 +438,10 @@ def test_sampling_and_beams_go_by_the_same_memory():
     [
         ({"vocab_size": 0}, "vocab_size must be at least 1, got 0"),
         ({"num_layers": 0}, "num_layers must be at least 1"),
-        ({"max_len": 0}, "max_len must be None or at least 1"),
+        ({"max_len": 0}, "max_len must be None or at least 1, got 0"),
+        ({"d_ff": 0}, "d_ff must be at least 1, got 0"),
+        ({"mem_len": 1.5}, "mem_len must be a whole number, got 1.5"),
+        ({"same_length": "no"}, "same_length must be True or False, got 'no'"),
         ({"num_heads": 3}, "d_model must be a positive multiple of num_heads, got d_model = 8"),
         ({"num_heads": 0}, "num_heads must be at least 1, got 0"),
         ({"d_model": 9, "num_heads": 3}, "d_model must be a positive even number"),

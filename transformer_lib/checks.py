@@ -139,6 +139,18 @@ def heads(d_model: int, num_heads: int) -> int:
     return d_model // num_heads
 
 
+def key_heads(num_heads: int, num_kv_heads: int | None) -> int:
+    """Number of heads of keys and values: None stands for one to each of `num_heads`.
+
+    Raises:
+        ValueError: if it does not divide `num_heads`.
+    """
+    at_least_or_none(1, num_kv_heads=num_kv_heads)
+    if num_kv_heads is not None and num_heads % num_kv_heads:
+        raise ValueError(f"num_kv_heads must divide num_heads = {num_heads}, got {num_kv_heads}")
+    return num_kv_heads or num_heads
+
+
 def token(vocab_size: int, *, of: str = "vocab_size", **ids: int) -> None:
     """Refuse a special token that is not in the vocabulary, whose size is called `of`.
 
@@ -336,6 +348,20 @@ def _like_weights(name: str, value: Tensor, like: Tensor) -> None:
 
 def _is_whole(value: Any) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def broadcasts(name: str, value: Tensor, shape: tuple[int, ...], hint: str = "") -> None:
+    """Refuse what does not broadcast to the scores of an attention, (…, q_len, k_len).
+
+    Raises:
+        ValueError: naming the argument, with the hint behind it.
+    """
+    try:
+        value.expand(shape)
+    except RuntimeError:
+        raise ValueError(
+            f"{name} must broadcast to the scores {tuple(shape)}, got {tuple(value.shape)}{hint}"
+        ) from None
 
 
 def _is_number(value: Any) -> bool:

@@ -148,8 +148,8 @@ FAULTS = [
     # --- encoder, decoder
     _encoder(
         "encoder: the padding is hidden from the first layer only",
-        "x = layer(x, mask=mask, cache=cache)",
-        "x, mask = layer(x, mask=mask, cache=cache), None",
+        "x = layer(x, **options)",
+        "x, options = layer(x, **options), options | {'mask': None}",
         "padding_changes_nothing",
     ),
     _encoder(
@@ -166,8 +166,8 @@ FAULTS = [
     ),
     _encoder(
         "encoder: the cache gets lost",
-        "x = layer(x, mask=mask, cache=cache)",
-        "x = layer(x, mask=mask)",
+        "x = layer(x, **options)",
+        "x = layer(x, **options | {'cache': None})",
         "cached_equals_uncached",
     ),
     _decoder(
@@ -1069,8 +1069,8 @@ FAULTS = [
     ),
     _recipe(
         "recipe: trained on the test words too",
-        "data.train, data.letters",
-        "data.train | data.test, data.letters",
+        "pairs_of(data.train), data.letters",
+        "pairs_of(data.train | data.test), data.letters",
         "only_the_training_part_is_trained_on",
     ),
     _recipe(

@@ -14,7 +14,7 @@ _page_models = faults_of("show/page_models.py", "test_page_models.py")
 _recipe = faults_of("recipes/verses_gpt.py", "test_recipes_verses_gpt.py")
 _patches = faults_of("layers/patches.py", "test_vit.py")
 _vit = faults_of("models/vit.py", "test_vit.py")
-_maps = faults_of("measure/maps.py", "test_rollout.py")
+_maps = faults_of("measure/maps.py", "test_maps.py")
 _images = faults_of("data/images.py", "test_data_images.py")
 _augment = faults_of("data/augment.py", "test_data_images.py")
 

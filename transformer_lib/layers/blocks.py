@@ -73,20 +73,17 @@ class EncoderLayer(_Layer):
         self.self_attention, self.norm1 = self_attention, norm(self.d_model)
         self.feed_forward, self.norm2 = feed_forward, norm(self.d_model)
 
-    def forward(
-        self, x: Tensor, *, mask: Tensor | None = None, cache: KVCache | None = None
-    ) -> Tensor:
+    def forward(self, x: Tensor, **options) -> Tensor:
         """Transform `x`, every token in sight of the others.
 
         Args:
             x: (batch, seq_len, d_model).
-            mask: boolean, True = may attend, broadcastable to (batch, heads, seq_len, k_len).
-            cache: keys and values of earlier tokens, to which those of `x` are added.
+            options: further arguments of the attention: `mask`, `cache`.
 
         Returns:
             (batch, seq_len, d_model).
         """
-        x = self._add(x, self.norm1, lambda x: self.self_attention(x, mask=mask, cache=cache))
+        x = self._add(x, self.norm1, lambda x: self.self_attention(x, **options))
         return self._add(x, self.norm2, self.feed_forward)
 
 
@@ -149,10 +146,9 @@ class DecoderLayer(_Layer):
             (batch, seq_len, d_model).
 
         Raises:
-            ValueError: if there is no context.
+            ValueError: if there is no `context`, or it is of another width, type or device.
         """
-        if context is None:  # the attention would take `x` itself, the future included
-            raise ValueError("context must be the encoder's output, a tensor, got None")
+        checks.features("context", context, self.d_model, like=x)  # None would be self-attention
         x = self._add(x, self.norm1, lambda x: self.self_attention(x, mask=mask, cache=cache))
         x = self._add(
             x,

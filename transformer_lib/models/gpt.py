@@ -4,6 +4,11 @@ GPT-2 and a recent model of its kind are one class; what sets them apart are arg
 
     GPT(GPT2)  # learned positions, LayerNorm, biases, tanh GELU: 124,439,808 parameters
     GPT(GPTConfig(66, positions="rotary", norm="rms", bias=False, activation="relu2"))
+
+and so is a Llama, with fewer heads of keys and a gate in its feed-forward blocks:
+
+    GPTConfig(49_152, num_heads=9, num_kv_heads=3, d_model=576, num_layers=30, d_ff=1536,
+              activation="swiglu", positions="rotary", norm="rms", bias=False, …)
 """
 
 from dataclasses import dataclass
@@ -31,10 +36,12 @@ class GPTConfig:
             learned positions.
         d_model: width of the features between layers.
         num_heads: attention heads in every layer.
+        num_kv_heads: of keys and values, a divisor of `num_heads`; None for as many.
         num_layers: depth.
         d_ff: width inside the feed-forward blocks.
         activation: of the feed-forward blocks, see `FeedForward`.
         positions: "learned" (GPT-2's, added to the embeddings) or "rotary" (in the attention).
+        rotary_base: see `Rotary`.
         norm: "layer" or "rms".
         bias: whether linear maps and LayerNorms have biases.
         tie: the embedding matrix is the head too; otherwise that has one of its own.
@@ -51,10 +58,12 @@ class GPTConfig:
     max_len: int | None = None
     d_model: int = 768
     num_heads: int = 12
+    num_kv_heads: int | None = None
     num_layers: int = 12
     d_ff: int = 3072
     activation: str = "gelu_tanh"
     positions: str = "learned"
+    rotary_base: float = 10000.0
     norm: str = "layer"
     bias: bool = True
     tie: bool = True
@@ -76,6 +85,8 @@ class GPTConfig:
         checks.token(self.vocab_size, pad_id=self.pad_id)
         if self.eos_id is not None:
             checks.token(self.vocab_size, eos_id=self.eos_id)
+        checks.key_heads(self.num_heads, self.num_kv_heads)
+        checks.positive(rotary_base=self.rotary_base)
         if self.max_len is None and self.positions == "learned":
             raise ValueError("max_len must be given with learned positions, got None")
         if self.positions == "rotary":
@@ -129,10 +140,11 @@ class GPT(nn.Module):
             MultiHeadAttention,
             d_model,
             config.num_heads,
+            num_kv_heads=config.num_kv_heads,
             dropout=config.dropout,
             bias=bias,
             causal=True,
-            rotary=None if learned else Rotary(config.head_dim),
+            rotary=None if learned else Rotary(config.head_dim, base=config.rotary_base),
         )
         think = partial(FeedForward, d_model, config.d_ff, activation=config.activation, bias=bias)
         layers = [
