@@ -14,6 +14,7 @@ from transformer_lib.data import downloads
 from transformer_lib.data.downloads import SETS, VARIABLE, fetch
 
 CONTENT = bytes(range(256)) * 1000
+ENDLESS = 64 << 20  # far more than sockets hold back
 DIGEST = "sha256:" + hashlib.sha256(CONTENT).hexdigest()
 
 
@@ -50,12 +51,12 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def without_end(self):
-        """Answer with zeros for as long as somebody listens: a MiB of them, so that a test ends."""
+        """Answer with zeros while somebody listens, up to ENDLESS of them, so that a test ends."""
         self.send_response(200)
         self.end_headers()
         try:
-            while self.server.sent < 1 << 20:
-                self.server.sent += self.wfile.write(bytes(1 << 10))
+            while self.server.sent < ENDLESS:
+                self.server.sent += self.wfile.write(bytes(1 << 16))
         except ConnectionError:
             pass
 
@@ -145,6 +146,7 @@ def test_an_answer_that_does_not_end_is_refused_and_removed(server, tmp_path, mo
     ):
         fetch("toy")
     assert names(tmp_path) == []
+    assert server.sent < ENDLESS
 
 
 def test_the_limit_leaves_room_for_a_file_of_that_size(server, monkeypatch):
