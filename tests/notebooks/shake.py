@@ -20,7 +20,7 @@ import nbformat
 import torch
 from chapters import ROOT, arguments, chosen, run
 from compare_numbers import NOT_COMPARED, TEXTS, diff, pairs, too_far, value
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbval.plugin import get_sanitize_patterns
 
 HERE = Path(__file__).resolve().parent
@@ -72,7 +72,7 @@ def shake(path: Path, variant: str) -> tuple[list[str], dict[int, float]]:
     committed = [c for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code"]
     try:
         cells = [c for c in run(path, env=environment(variant)).cells if c.cell_type == "code"]
-    except CellExecutionError as error:
+    except (CellExecutionError, DeadKernelError, TimeoutError) as error:
         return [f"{path.stem}, {variant}: {error}"], {}
     lines, seen = [], {}
     for number, (old, new) in enumerate(zip(committed, cells, strict=True), 1):

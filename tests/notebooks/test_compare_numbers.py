@@ -129,3 +129,4 @@ def test_a_chapter_leaves_at_most_three_cells_uncompared(path):
     cells = nbformat.read(path, as_version=4).cells
     tags = Counter(tag for cell in cells for tag in cell.metadata.get("tags", []))
     assert tags["not-compared"] <= 3
+    assert not tags["nbval-ignore-output"], "the tag is not-compared"
