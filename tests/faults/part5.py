@@ -234,8 +234,8 @@ FAULTS = [
     ),
     _transformer_xl(
         "every layer reads the memory of the first",
-        "return memory if isinstance(memory, tuple) else",
-        "return memory[:1] * len(memory) if isinstance(memory, tuple) else",
+        "if shared else memory",
+        "if shared else memory[:1] * len(memory)",
         LONG_PASS,
     ),
     _memory(

@@ -18,12 +18,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from transformer_lib import checks
-from transformer_lib.layers.adaptive import (
-    AdaptiveEmbedding,
-    AdaptiveOutput,
-    check_groups,
-    embedding,
-)
+from transformer_lib.layers import adaptive
+from transformer_lib.layers.adaptive import AdaptiveEmbedding, AdaptiveOutput
 from transformer_lib.layers.cache import MemoryCache
 from transformer_lib.layers.feed_forward import ACTIVATIONS, FeedForward
 from transformer_lib.layers.memory import MemoryLayer, Reach, remember
@@ -89,7 +85,7 @@ class TransformerXLConfig:
         checks.probability(dropout=self.dropout, attention_dropout=self.attention_dropout)
         checks.flag(norm_first=self.norm_first, share_biases=self.share_biases)
         _ = self.reach  # is checked where it is made
-        check_groups(self.vocab_size, self.d_model, self.cutoffs, self.div_value)
+        adaptive.check_groups(self.vocab_size, self.d_model, self.cutoffs, self.div_value)
         if self.eos_id is not None:
             checks.token(self.vocab_size, eos_id=self.eos_id)
 
@@ -139,7 +135,7 @@ class TransformerXL(nn.Module):
             self.embedding = AdaptiveEmbedding(*groups)
             self.output = AdaptiveOutput(*groups, tables=self.embedding.tables)
         else:
-            self.embedding = embedding(config.vocab_size, d_model)
+            self.embedding = adaptive.embedding(config.vocab_size, d_model)
             self.output_bias = nn.Parameter(torch.zeros(config.vocab_size))
         self.dropout = nn.Dropout(config.dropout)
         u = v = None
@@ -261,7 +257,8 @@ class TransformerXL(nn.Module):
         """What each layer is given: its own tensor, or the cache that serves them all."""
         if isinstance(memory, MemoryCache):
             memory.mem_len = reach.mem_len
-        return memory if isinstance(memory, tuple) else [memory] * len(self.layers)
+        shared = memory is None or isinstance(memory, MemoryCache)
+        return [memory] * len(self.layers) if shared else memory
 
     def _score(self, features: Tensor, targets: Tensor | None) -> Tensor:
         """Logits (batch, seq_len, vocab_size), or -log p of the targets (batch, seq_len)."""
