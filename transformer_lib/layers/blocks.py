@@ -152,7 +152,7 @@ class DecoderLayer(_Layer):
             ValueError: if there is no context.
         """
         if context is None:  # the attention would take `x` itself, the future included
-            raise ValueError("context must be the encoder's output, a tensor, got None")
+            raise ValueError("context must be the encoder's output, got None")
         x = self._add(x, self.norm1, lambda x: self.self_attention(x, mask=mask, cache=cache))
         x = self._add(
             x,
