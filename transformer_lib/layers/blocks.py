@@ -146,9 +146,10 @@ class DecoderLayer(_Layer):
             (batch, seq_len, d_model).
 
         Raises:
-            ValueError: if there is no `context`, or it is of another width, type or device.
+            ValueError: if there is no context.
         """
-        checks.features("context", context, self.d_model, like=x)  # None would be self-attention
+        if context is None:  # the attention would take `x` itself, the future included
+            raise ValueError("context must be the encoder's output, got None")
         x = self._add(x, self.norm1, lambda x: self.self_attention(x, mask=mask, cache=cache))
         x = self._add(
             x,
