@@ -1041,8 +1041,8 @@ FAULTS = [
     ),
     _recipe(
         "recipe: trained on the test words too",
-        "data.train, data.letters",
-        "data.train | data.test, data.letters",
+        "pairs_of(data.train)",
+        "pairs_of(data.train | data.test)",
         "only_the_training_part_is_trained_on",
     ),
     _recipe(

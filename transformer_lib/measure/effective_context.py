@@ -87,6 +87,7 @@ def effective_context_length(
     """
     checks.positive(threshold=threshold)
     gains = relative_gains(losses, ratio=ratio)
+    lengths = lengths.tolist() if isinstance(lengths, Tensor) else lengths
     whole = isinstance(lengths, Sequence) and all(
         isinstance(length, Integral) and not isinstance(length, bool) for length in lengths
     )
