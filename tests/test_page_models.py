@@ -212,7 +212,7 @@ def test_a_prompt_must_leave_room_in_a_learned_window():
         ({"labels": "12"}, "labels must be a list of classes, got '12'"),
         (
             {"samples": SAMPLES.long()},
-            "samples must be a tensor of floating point, got torch",
+            "samples must be of floating point, with some axes",
         ),
         ({"config": {"eps": 0}}, "eps must be positive and finite, got 0"),
     ],

@@ -512,7 +512,7 @@ FAULTS = [
     ),
     _writing_on(
         "generation: a full window is read anew for each token, cache or not",
-        "most // 2 if cache else most",
+        "(most + 1) // 2 if cache else most",
         "most",
         "with_a_cache_the_last_half_is_read_anew",
     ),

@@ -40,8 +40,8 @@ def relative_gains(losses: Tensor, *, ratio: float = 1.0) -> Tensor:
 
     Source: Dai et al. 2019, Appendix C.
     """
-    if not isinstance(losses, Tensor):
-        raise ValueError(f"losses must be a tensor, got {type(losses).__name__}")
+    if not isinstance(losses, Tensor) or losses.is_meta:
+        raise ValueError(f"losses must be a tensor of numbers, got {losses!r}")
     if losses.dim() != 3 or losses.size(1) < 2 or 0 in losses.shape:
         raise ValueError(
             f"losses must be (models, contexts, positions), none of them 0 and at least two "

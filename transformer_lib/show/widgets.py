@@ -117,7 +117,7 @@ def slideshow(figures: Sequence, labels: Sequence, *, label: str, alt, start=0, 
     if not 0 <= start < len(figures):
         raise ValueError(f"start: got {start}, want 0 to {len(figures) - 1}")
     kinds = {"slider": ipywidgets.SelectionSlider, "dropdown": ipywidgets.Dropdown}
-    if control not in kinds:
+    if not isinstance(control, str) or control not in kinds:
         raise ValueError(f"control: got {control!r}, want one of {sorted(kinds)}")
     chooser = kinds[control](
         options=labels,
@@ -149,6 +149,8 @@ def _layers(weights) -> tuple[list[str], torch.Tensor]:
     if not isinstance(weights, torch.Tensor | np.ndarray):
         raise ValueError(f"weights: got {type(weights).__name__}, want a tensor or a dict of them")
     w = torch.as_tensor(weights)
+    if w.is_meta or w.is_complex():
+        raise ValueError(f"weights: got {w.dtype} on {w.device}, want shares")
     if not 2 <= w.ndim <= 4:
         raise ValueError(f"weights: got shape {tuple(w.shape)}, want (layers, heads, q_len, k_len)")
     w = w[(None,) * (4 - w.ndim)]
