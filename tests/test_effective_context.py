@@ -1,6 +1,7 @@
 """RECL: equal to the paper's formulas written as loops, and what a group does to its members."""
 
 import math
+from inspect import signature
 
 import pytest
 import torch
@@ -188,3 +189,7 @@ def test_impossible_losses_are_refused(losses, ratio, message):
 def test_impossible_lengths_are_refused(lengths, threshold, message):
     with pytest.raises(ValueError, match=message):
         effective_context_length(torch.zeros(1, 3, 4), lengths, threshold=threshold)
+
+
+def test_the_threshold_is_the_papers():
+    assert signature(effective_context_length).parameters["threshold"].default == 0.01

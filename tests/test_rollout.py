@@ -5,6 +5,7 @@ from itertools import product
 import pytest
 import torch
 from oracles import EXACT
+from torch import nn
 from torch.testing import assert_close
 
 from transformer_lib.layers.blocks import EncoderLayer
@@ -56,3 +57,33 @@ def test_maps_of_a_real_stack_come_in_order():
 def test_other_maps_are_refused(shapes):
     with pytest.raises(ValueError, match=r"maps must be one or more of shape \(batch, heads"):
         attention_rollout({f"layer {i}": torch.zeros(s) for i, s in enumerate(shapes)})
+
+
+def test_the_maps_are_those_of_the_latest_call():
+    layer = MultiHeadAttention(8, 2).eval()
+    first, second = torch.rand(2, 1, 3, 8)
+    with collect_attention(nn.Sequential(layer)) as maps:
+        layer(first)
+        layer(second)
+    assert torch.equal(maps["0"], layer(second, return_weights=True)[1])
+
+
+@pytest.mark.parametrize(
+    ("maps", "message"),
+    [
+        ({"one": torch.full((1, 2, 3, 3), torch.nan)}, r"finite numbers .* in \['one'\]"),
+        ({"one": torch.ones(1, 2, 3, 3).long()}, r"finite numbers .* in \['one'\]"),
+        ([torch.ones(1, 2, 3, 3)], "maps must be a dict of tensors, got list"),
+    ],
+)
+def test_maps_that_cannot_be_multiplied_are_refused(maps, message):
+    with pytest.raises(ValueError, match=message):
+        attention_rollout(maps)
+
+
+def test_only_a_module_can_be_watched():
+    with (
+        pytest.raises(ValueError, match="model must be a module, got NoneType"),
+        collect_attention(None),
+    ):
+        pass
