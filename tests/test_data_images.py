@@ -6,6 +6,7 @@ import pickle
 import sys
 import tarfile
 from functools import partial
+from inspect import signature
 
 import numpy as np
 import pytest
@@ -427,3 +428,9 @@ def test_pictures_that_do_not_fit_their_labels_are_refused(images, labels, messa
 def test_an_augmentation_must_return_the_pictures(augment):
     with pytest.raises(ValueError, match="augment must return pictures"):
         ImageBatches(toy(), batch_size=4, augment=augment)[0]
+
+
+def test_how_much_pictures_are_changed_is_documented():
+    defaults = {name: p.default for name, p in signature(jitter).parameters.items()}
+    assert (defaults["shift"], defaults["degrees"]) == (2.0, 10.0)
+    assert (defaults["scale"], defaults["shear"]) == (0.1, 0.1)

@@ -164,3 +164,24 @@ def test_maps_of_a_real_stack_come_in_order():
 def test_other_maps_are_refused(shapes):
     with pytest.raises(ValueError, match=r"maps must be one or more of shape \(batch, heads"):
         attention_rollout({f"layer {i}": torch.zeros(s) for i, s in enumerate(shapes)})
+
+
+@pytest.mark.parametrize(
+    ("maps", "message"),
+    [
+        ({"one": torch.full((1, 2, 3, 3), torch.nan)}, r"finite numbers .* in \['one'\]"),
+        ({"one": torch.ones(1, 2, 3, 3).long()}, r"finite numbers .* in \['one'\]"),
+        ([torch.ones(1, 2, 3, 3)], "maps must be a dict of tensors, got list"),
+    ],
+)
+def test_maps_that_cannot_be_multiplied_are_refused(maps, message):
+    with pytest.raises(ValueError, match=message):
+        attention_rollout(maps)
+
+
+def test_only_a_module_can_be_watched():
+    with (
+        pytest.raises(ValueError, match="model must be a module, got NoneType"),
+        collect_attention(None),
+    ):
+        pass

@@ -72,6 +72,13 @@ def test_a_widget_carries_its_script_and_asks_for_nothing(kind):
         (torch.rand(3, 3), "abc", {"query": 3}, "query: got 3, want 0 to 2"),
         (torch.rand(3, 3), "abc", {"head": -1}, "head: got -1, want 0 to 0"),
         (torch.rand(3, 3), "abc", {"layer": 1}, "layer: got 1, want 0 to 0"),
+        (torch.full((3, 3), torch.nan), "abc", {}, "weights: got none, or NaN, negative ones"),
+        (torch.full((3, 3), torch.inf), "abc", {}, "weights: got none, or NaN, negative ones"),
+        (-torch.rand(3, 3) - 0.1, "abc", {}, "weights: got none, or NaN, negative ones"),
+        (torch.full((3, 3), 7.0), "abc", {}, "ones above 1, want shares"),
+        (torch.rand(3, 3), "abc", {"keys": []}, "keys: got 0 tokens, want 3"),
+        (torch.rand(3, 3), [1, 2, 3], {}, r"queries: got \[1, 2, 3\], want strings"),
+        ("text", "abc", {}, "weights: got str, want a tensor or a dict"),
     ],
 )
 def test_explorer_refuses_what_does_not_fit(weights, tokens, more, said):
@@ -126,3 +133,12 @@ def test_slideshow_refuses_what_does_not_fit(n, more, said):
     with pytest.raises(ValueError, match=said):
         slideshow(made, **arguments)
     plt.close("all")
+
+
+def test_each_start_is_the_one_that_was_asked_for():
+    explorer = AttentionExplorer(torch.rand(4, 3, 2, 2), "ab", layer=3, head=1, query=0)
+    assert (explorer.layer, explorer.head, explorer.query) == (3, 1, 0)
+
+
+def test_a_weight_of_one_is_a_thousand_thousandths():
+    assert AttentionExplorer(torch.eye(2), "ab").weights == [[[[1000, 0], [0, 1000]]]]

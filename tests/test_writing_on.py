@@ -88,6 +88,8 @@ def test_the_window_is_what_the_model_can_read(cache):
     given = generate(model, prompt, max_new_tokens=30, window=12, cache=cache)
     assert torch.equal(generate(model, prompt, max_new_tokens=30, cache=cache), given)
     assert given.shape == (3, 30)
+    with pytest.raises(ValueError, match="window must be at most max_len = 12, got 13"):
+        generate(model, prompt, max_new_tokens=1, window=13)
     with pytest.raises(ValueError, match="prompt must have at most max_len = 12 tokens, got 13"):
         generate(model, torch.randint(3, 29, (3, 13)), max_new_tokens=1)
 

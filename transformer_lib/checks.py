@@ -275,6 +275,22 @@ def row(name: str, value: Tensor, vocab_size: int | None = None, *, least: int =
         raise ValueError(f"{name} must be in 0 … vocab_size - 1 = {vocab_size - 1}, got {high}")
 
 
+def floating(name: str, value: Tensor, *, dims: int | None = None) -> None:
+    """Refuse what is not a tensor of real numbers, with `dims` axes, or at least one.
+
+    Raises:
+        ValueError: if it is not.
+    """
+    if not isinstance(value, Tensor):
+        raise ValueError(f"{name} must be a tensor, got {type(value).__name__}")
+    fits = value.dim() == dims if dims is not None else value.dim() > 0
+    if not value.is_floating_point() or not fits or value.is_meta:
+        raise ValueError(
+            f"{name} must be of floating point, with {dims or 'some'} axes, "
+            f"got {tuple(value.shape)} of {value.dtype} on {value.device}"
+        )
+
+
 def features(name: str, value: Tensor, width: int, *, like: Tensor, dims: int | None = 3) -> None:
     """Refuse what is not a batch of feature vectors that the weights `like` can work on.
 

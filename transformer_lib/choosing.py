@@ -51,6 +51,7 @@ class Sampler:
         Raises:
             FloatingPointError: if the logits, over the temperature, are no numbers.
         """
+        checks.floating("logits", logits, dims=2)
         logits = numbers(logits.float() / self.temperature)
         logits = logits if self.top_k is None else keep_top_k(logits, self.top_k)
         logits = logits if self.top_p is None else keep_top_p(logits, self.top_p)
@@ -60,14 +61,14 @@ class Sampler:
 def keep_top_k(logits: Tensor, top_k: int) -> Tensor:
     """Set all logits but the `top_k` highest of each row to -inf: (…, vocab_size) → same."""
     checks.at_least(1, top_k=top_k)
-    values, tokens = logits.topk(min(top_k, logits.size(-1)), dim=-1)
+    values, tokens = numbers(logits).topk(min(top_k, logits.size(-1)), dim=-1)
     return torch.full_like(logits, -math.inf).scatter(-1, tokens, values)
 
 
 def keep_top_p(logits: Tensor, top_p: float) -> Tensor:
     """Set all logits to -inf but those of the fewest tokens with probability `top_p` together."""
     checks.fraction(top_p=top_p)
-    values, tokens = logits.sort(dim=-1, descending=True)
+    values, tokens = numbers(logits).sort(dim=-1, descending=True)
     chances = values.softmax(dim=-1)
     likelier = chances.cumsum(dim=-1) - chances  # probability of all tokens that rank higher
     values = values.masked_fill(likelier >= top_p, -math.inf)
@@ -78,8 +79,10 @@ def numbers(logits: Tensor) -> Tensor:
     """The logits, where each row has a highest; -inf is a token that is ruled out.
 
     Raises:
+        ValueError: if they are not (…, vocab_size) of floating point.
         FloatingPointError: if there is NaN, inf, or nothing but -inf in a row.
     """
+    checks.floating("logits", logits)
     highest = logits.amax(dim=-1)
     if not highest.isfinite().all():
         bad = highest[~highest.isfinite()][0].item()

@@ -91,6 +91,7 @@ def generate(
             that many tokens.
         FloatingPointError: if the model's scores are not numbers.
     """
+    _check_model(model)
     checks.at_least(1, max_new_tokens=max_new_tokens)
     checks.at_least_or_none(2, window=window)
     checks.flag(cache=cache)
@@ -104,12 +105,14 @@ def generate(
             _check_source(model, max_new_tokens, window, cache)
         most = (window or model.max_len or math.inf) if prompted else math.inf
         length = end = tokens.size(1)
+        if window is not None and model.max_len is not None and window > model.max_len:
+            raise ValueError(f"window must be at most max_len = {model.max_len}, got {window}")
         if length > most:
             raise ValueError(f"inputs must have at most window = {most} tokens, got {length}")
         room = tokens.new_full((tokens.size(0), max_new_tokens), model.pad_id)
         text = torch.cat([tokens, room], dim=1)
         rows = torch.arange(tokens.size(0), device=tokens.device)  # those that have not ended
-        begin, kept = 0, most // 2 if cache else most
+        begin, kept = 0, (most + 1) // 2 if cache else most
         for end in range(length, length + max_new_tokens):  # what comes before `end` is written
             if end > begin + most or (not cache and end > length):
                 begin = max(begin, end - kept)
@@ -163,6 +166,7 @@ def beam_search(
 
     Source: for the score Wu et al. 2016, §7; for the defaults Vaswani et al. 2017, §6.1.
     """
+    _check_model(model)
     checks.at_least(1, max_new_tokens=max_new_tokens, num_beams=num_beams)
     checks.not_negative(length_penalty=length_penalty)
     checks.flag(return_scores=return_scores)
@@ -225,8 +229,6 @@ def _started(model: Writer, inputs: Tensor) -> Iterator[tuple[Tensor, State, boo
 
     Besides what `start` returns, say whether the inputs are a prompt, to be written on.
     """
-    if not isinstance(model, nn.Module) or not hasattr(model, "step"):
-        raise ValueError(f"model must be a module with start and step, got {type(model).__name__}")
     checks.ids("inputs", inputs)
     device = next((weight.device for weight in model.parameters()), inputs.device)
     if inputs.device != device:
@@ -263,6 +265,8 @@ def _by_length(
     begins = mask.int().diff(dim=1, prepend=mask.new_zeros(len(mask), 1).int()) > 0
     if not (begins.sum(dim=1) == 1).all():
         raise ValueError("mask must have tokens in each row, side by side, got padding within them")
+    if not len(inputs):
+        raise ValueError(f"inputs must have at least one row, got {tuple(inputs.shape)}")
     lengths = mask.sum(dim=1)
     found = {}
     for length in lengths.unique().tolist():
@@ -275,6 +279,11 @@ def _by_length(
     return written, *(torch.stack(other) for other in others)
 
 
+def _check_model(model: Writer) -> None:
+    if not isinstance(model, nn.Module) or not hasattr(model, "step"):
+        raise ValueError(f"model must be a module with start and step, got {type(model).__name__}")
+
+
 def _chosen(choose: Callable[[Tensor], Tensor], logits: Tensor) -> Tensor:
     tokens = choose(numbers(logits))
     if not isinstance(tokens, Tensor) or tokens.shape != logits.shape[:1]:
@@ -285,8 +294,10 @@ def _chosen(choose: Callable[[Tensor], Tensor], logits: Tensor) -> Tensor:
 
 def _check_source(model: Writer, max_new_tokens: int, window: int | None, cache: bool) -> None:
     if window is not None or not cache:
-        raise ValueError("window must be None and cache True for a model with a source: it cannot "
-                         "begin anew in the middle of its target")  # fmt: skip
+        raise ValueError(
+            "window must be None and cache True for a model with a source, which cannot begin anew "
+            "in the middle of its target"
+        )
     _check_max_len(model, 1, max_new_tokens)
 
 

@@ -516,7 +516,7 @@ FAULTS = [
     ),
     _writing_on(
         "generation: a full window is read anew for each token, cache or not",
-        "most // 2 if cache else most",
+        "(most + 1) // 2 if cache else most",
         "most",
         "with_a_cache_the_last_half_is_read_anew",
     ),
@@ -1069,8 +1069,8 @@ FAULTS = [
     ),
     _recipe(
         "recipe: trained on the test words too",
-        "pairs_of(data.train), data.letters",
-        "pairs_of(data.train | data.test), data.letters",
+        "pairs_of(data.train)",
+        "pairs_of(data.train | data.test)",
         "only_the_training_part_is_trained_on",
     ),
     _recipe(

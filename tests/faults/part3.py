@@ -78,6 +78,12 @@ FAULTS = [
     ),
     # --- ngrams
     _ngrams(
+        "n-grams: counted in the type of the ids, which overflows",
+        "tokens = tokens.long()  # an n-gram",
+        "pass  # an n-gram",
+        "ids_of_int32_are_counted_as_those_of_int64",
+    ),
+    _ngrams(
         "n-grams: counts where Witten and Bell have kinds",
         "self.kinds.append(kinds)",
         "self.kinds.append(totals)",

@@ -260,6 +260,7 @@ def _read_idx(path: Path, axes: int) -> Tensor:
 
 
 def _split(data: Images, test: int, seed: int) -> ImageSet:
+    checks.at_least(1, test=test)
     train_places, test_places = stratified_split(data.labels, test, seed=seed)
     return ImageSet(data[train_places], data[test_places], _DIGITS)
 

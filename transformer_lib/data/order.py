@@ -27,6 +27,7 @@ class Endless(ABC):
 
 def random_numbers(seed: int, n: int) -> torch.Generator:
     """A source of random numbers of its own for the nth batch, or epoch, under a seed."""
+    checks.at_least(0, seed=seed, n=n)
     return torch.Generator().manual_seed(seed * 1_000_003 + n)
 
 
@@ -53,7 +54,9 @@ class Shuffled(Endless):
         seed: int,
         arrange: Callable[[Tensor, torch.Generator], Tensor] | None = None,
     ):
-        checks.at_least(1, batch_size=batch_size)
+        checks.at_least(1, size=size, batch_size=batch_size)
+        if arrange is not None and not callable(arrange):
+            raise ValueError(f"arrange must be None or a function, got {arrange!r}")
         checks.at_least(0, seed=seed)
         if batch_size > size:
             raise ValueError(f"batch_size must be in 1 … {size}, all there are, got {batch_size}")
@@ -63,6 +66,7 @@ class Shuffled(Endless):
 
     def __getitem__(self, n: int) -> Tensor:
         """Places (batch_size,) of batch n."""
+        checks.at_least(0, n=n)
         epoch, at = divmod(n, self.steps_per_epoch)
         if self._kept[0] != epoch:
             generator = random_numbers(self.seed, epoch)

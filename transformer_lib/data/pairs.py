@@ -61,6 +61,9 @@ class PairBatches(Endless):
     ):
         _check_special(source=source, target=target)
         bos, eos = torch.tensor([[target.bos_id], [target.eos_id]])
+        pairs = list(pairs) if isinstance(pairs, Iterable) else [pairs]
+        if not pairs or not all(isinstance(pair, tuple) and len(pair) == 2 for pair in pairs):
+            raise ValueError(f"pairs must be (source, target), one or more, got {pairs[:3]}")
         self.pairs = [
             (source.encode(one), torch.cat([bos, target.encode(other), eos]))
             for one, other in pairs

@@ -70,5 +70,11 @@ def load_pronunciations(*, dev: float = 0.04, test: float = 0.05, seed: int = 0)
 
 
 def pairs_of(lexicon: Lexicon) -> list[tuple[str, tuple[str, ...]]]:
-    """A pair of a word and its pronunciation for every pronunciation that is listed."""
+    """A pair of a word and its pronunciation for every pronunciation that is listed.
+
+    Raises:
+        ValueError: if `lexicon` is not a dictionary.
+    """
+    if not isinstance(lexicon, dict):
+        raise ValueError(f"lexicon must be a dict of words, got {type(lexicon).__name__}")
     return [(word, one) for word, listed in lexicon.items() for one in listed]

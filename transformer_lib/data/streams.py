@@ -77,6 +77,7 @@ class Streams(Endless):
 
     def __getitem__(self, n: int) -> Segment:
         """Batch n of segments, counted from 0."""
+        checks.at_least(0, n=n)
         n, group = divmod(n % self.segments_per_epoch, self.groups)
         rows = slice(group * self.batch_size, (group + 1) * self.batch_size)
         columns = slice(n * self.seg_len, (n + 1) * self.seg_len)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral
 
 import torch
 from torch import Tensor
@@ -78,8 +79,11 @@ class Vocabulary:
         Raises:
             ValueError: if `ids` are not one row of ids of the vocabulary.
         """
-        ids = ids.tolist() if isinstance(ids, Tensor) else list(ids)
-        if not all(isinstance(i, int) and 0 <= i < len(self) for i in ids):
+        if isinstance(ids, Tensor) and not ids.is_meta:
+            ids = ids.tolist()
+        if not isinstance(ids, Sequence) or not all(
+            isinstance(i, Integral) and not isinstance(i, bool) and 0 <= i < len(self) for i in ids
+        ):
             raise ValueError(f"ids must be one row of numbers in 0 … {len(self) - 1}, got {ids}")
         if self.special:
             ids = ids[: ids.index(self.eos_id)] if self.eos_id in ids else ids

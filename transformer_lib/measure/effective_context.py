@@ -40,8 +40,8 @@ def relative_gains(losses: Tensor, *, ratio: float = 1.0) -> Tensor:
 
     Source: Dai et al. 2019, Appendix C.
     """
-    if not isinstance(losses, Tensor):
-        raise ValueError(f"losses must be a tensor, got {type(losses).__name__}")
+    if not isinstance(losses, Tensor) or losses.is_meta:
+        raise ValueError(f"losses must be a tensor of numbers, got {losses!r}")
     if losses.dim() != 3 or losses.size(1) < 2 or 0 in losses.shape:
         raise ValueError(
             f"losses must be (models, contexts, positions), none of them 0 and at least two "
@@ -87,6 +87,7 @@ def effective_context_length(
     """
     checks.positive(threshold=threshold)
     gains = relative_gains(losses, ratio=ratio)
+    lengths = lengths.tolist() if isinstance(lengths, Tensor) else lengths
     whole = isinstance(lengths, Sequence) and all(
         isinstance(length, Integral) and not isinstance(length, bool) for length in lengths
     )

@@ -29,8 +29,7 @@ def checked_config(config: Mapping[str, Any], *counts: str, **choices: tuple[str
     Raises:
         ValueError: if an entry is missing, or the page cannot compute with it.
     """
-    if not isinstance(config, Mapping):
-        raise ValueError(f"config must be a dict, got {type(config).__name__}")
+    _check_dict(config)
     counts, choices = (*_COUNTS, *counts), choices | {"activation": _ACTIVATIONS}
     needed = {*counts, *choices, "eps"}
     if missing := sorted(needed - config.keys()):
@@ -58,6 +57,8 @@ def tensor(weights: Mapping[str, Tensor], name: str) -> Tensor:
     """
     if not isinstance(weights, Mapping):
         raise ValueError(f"weights must be a state dict, got {type(weights).__name__}")
+    if not isinstance(name, str):
+        raise ValueError(f"name must be a string, got {name!r}")
     if not isinstance(weights.get(name), Tensor):
         raise ValueError(f"weights must hold {name}, got {', '.join(map(str, weights)) or 'none'}")
     return weights[name]
@@ -69,6 +70,7 @@ def check_gpt_weights(config: Mapping[str, Any], weights: Mapping[str, Tensor]) 
     Raises:
         ValueError: naming what is missing, left over or of another shape.
     """
+    _check_dict(config)
     vocab_size, d_model = len(tensor(weights, "embedding.weight")), config["d_model"]
     needed: Shapes = {"embedding.weight": (vocab_size, d_model)}
     if config["positions"] == "learned":
@@ -85,6 +87,7 @@ def check_vit_weights(config: Mapping[str, Any], weights: Mapping[str, Tensor]) 
     Raises:
         ValueError: naming what is missing, left over or of another shape.
     """
+    _check_dict(config)
     d_model, size = config["d_model"], config["patch_size"]
     if config["image_size"] % size:
         raise ValueError(
@@ -103,6 +106,11 @@ def check_vit_weights(config: Mapping[str, Any], weights: Mapping[str, Tensor]) 
     if config["positions"] == "learned":
         needed["positions.table.weight"] = (tokens, d_model)
     _check("encoder", config, weights, needed, {"head.bias": (classes,)}, norm_bias=True)
+
+
+def _check_dict(config: Mapping[str, Any]) -> None:
+    if not isinstance(config, Mapping):
+        raise ValueError(f"config must be a dict, got {type(config).__name__}")
 
 
 def _check(

@@ -182,9 +182,7 @@ class DigitReader(_PageModel):
         size = config["image_size"]
         _check_text(caption=caption)
         check_vit_weights(config, weights)
-        if not isinstance(samples, Tensor) or not samples.is_floating_point():
-            found = samples.dtype if isinstance(samples, Tensor) else type(samples).__name__
-            raise ValueError(f"samples must be a tensor of floating point, got {found}")
+        checks.floating("samples", samples)
         if samples.shape[1:] != (1, size, size):
             raise ValueError(
                 f"samples must be (n, 1, image_size = {size}, {size}), got {tuple(samples.shape)}"

@@ -10,6 +10,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 
 from transformer_lib import checks
@@ -92,7 +93,7 @@ def attention_map(weights, queries, keys=None, *, mask=None, title=None, vmax=1.
         ValueError: for weights that are not one map of finite numbers, labels that do not fit it,
             a mask that is not boolean (see `layers.masks`), or `vmax` that is not positive.
     """
-    w = _array(weights)
+    w = _array(weights, "weights")
     w = w.reshape(w.shape[-2:]) if w.ndim > 2 and w.shape[:-2] == (1,) * (w.ndim - 2) else w
     if w.ndim != 2:
         raise ValueError(f"weights: got shape {w.shape}, want one map, (q_len, k_len)")
@@ -101,6 +102,7 @@ def attention_map(weights, queries, keys=None, *, mask=None, title=None, vmax=1.
         raise ValueError("weights: got NaN or infinity, want finite numbers")
     if vmax is not None:
         checks.positive(vmax=vmax)
+    _check_axes(ax)
     queries = _labels("queries", queries)
     keys = queries if keys is None else _labels("keys", keys)
     for name, labels, want in (("queries", queries, q_len), ("keys", keys, k_len)):
@@ -153,15 +155,15 @@ def attention_grid(
     Raises:
         ValueError: for weights of another shape, or labels that do not fit them.
     """
-    w = _array(weights)
+    w = _array(weights, "weights")
     w = w[None] if w.ndim == 3 else w
     if w.ndim != 4:
         raise ValueError(f"weights: got shape {w.shape}, want (layers, heads, q_len, k_len)")
     layers, heads, q_len, k_len = w.shape
     if 0 in w.shape:
         raise ValueError(f"weights: got shape {w.shape}, want at least one of each")
-    rows = list(rows or [f"layer {i + 1}" for i in range(layers)])
-    columns = list(columns or [f"head {i + 1}" for i in range(heads)])
+    rows = _labels("rows", rows or [f"layer {i + 1}" for i in range(layers)])
+    columns = _labels("columns", columns or [f"head {i + 1}" for i in range(heads)])
     size = WIDTH / max(heads, 3) * q_len / k_len
     fig, axes = plt.subplots(layers, heads, figsize=(WIDTH, 0.5 + size * layers), squeeze=False)
     keys = queries if keys is None else keys
@@ -181,7 +183,9 @@ def attention_grid(
 
 def lines(x, series, *, xlabel, ylabel, title=None, log_x=False, log_y=False, ax=None):
     """A line for each entry of `series` {label: y} over the common `x`; returns the Axes."""
-    x = _array(x)
+    x = _array(x, "x")
+    _check_axes(ax)
+    checks.flag(log_x=log_x, log_y=log_y)
     if x.ndim != 1 or not isinstance(series, Mapping):
         raise ValueError(
             f"x and series: got shape {x.shape} and {type(series).__name__}, "
@@ -190,7 +194,7 @@ def lines(x, series, *, xlabel, ylabel, title=None, log_x=False, log_y=False, ax
     if ax is None:
         _, ax = plt.subplots()
     for label, y in series.items():
-        y = _array(y)
+        y = _array(y, f"series[{label!r}]")
         if y.shape != x.shape:
             raise ValueError(f"series[{label!r}]: got shape {y.shape}, want that of x, {x.shape}")
         ax.plot(x, y, label=label, marker="o" if len(x) <= 16 else None, markersize=4)
@@ -217,11 +221,12 @@ def bars(labels, values, *, ylabel, xlabel=None, title=None, digits=2, ax=None):
     if not isinstance(labels, Sequence) or not groups:
         raise ValueError(f"labels and values: got {labels!r} and {values!r}, want one for each")
     checks.at_least(0, digits=digits)
+    _check_axes(ax)
     if ax is None:
         _, ax = plt.subplots()
     width = 0.8 / len(groups)
     for i, (name, heights) in enumerate(groups.items()):
-        heights = _array(heights)
+        heights = _array(heights, "values")
         if heights.shape != (len(labels),):
             raise ValueError(f"values: got shape {heights.shape}, want {(len(labels),)}")
         at = np.arange(len(labels)) + (i - (len(groups) - 1) / 2) * width
@@ -237,15 +242,22 @@ def bars(labels, values, *, ylabel, xlabel=None, title=None, digits=2, ax=None):
     return ax
 
 
-def _array(values) -> np.ndarray:
+def _array(values, name: str) -> np.ndarray:
     """Tensors (on any device, with or without gradient) and sequences as a NumPy array."""
     if isinstance(values, torch.Tensor):
+        if values.is_meta or values.is_complex():
+            raise ValueError(f"{name}: got {values.dtype} on {values.device}, want numbers")
         values = values.detach().cpu()
         return (values if values.dtype == torch.bool else values.float()).numpy()
     values = np.asarray(values)
     if values.dtype.kind not in "biuf":
-        raise ValueError(f"values: got {values.dtype}, want a tensor or a list of numbers")
+        raise ValueError(f"{name}: got {values.dtype}, want a tensor or a list of numbers")
     return values
+
+
+def _check_axes(ax) -> None:
+    if ax is not None and not isinstance(ax, Axes):
+        raise ValueError(f"ax must be None or matplotlib's Axes, got {ax!r}")
 
 
 def _labels(name: str, labels) -> list[str]:
@@ -256,6 +268,8 @@ def _labels(name: str, labels) -> list[str]:
 
 def _allowed(mask, shape: tuple[int, ...]) -> np.ndarray:
     """The mask, checked, as an array of the map's shape."""
+    if not isinstance(mask, torch.Tensor | np.ndarray) or getattr(mask, "is_meta", False):
+        raise ValueError(f"mask must be a boolean tensor, got {mask!r}")
     mask = torch.as_tensor(mask)
     check_mask(mask, (*mask.shape[:-2], *shape))
     if mask.shape[:-2].numel() != 1:

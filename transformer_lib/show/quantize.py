@@ -14,6 +14,8 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor
 
+from transformer_lib import checks
+
 LEVELS = 127  # symmetric: -128 is not used, so that a row and its negative are equally good
 
 
@@ -29,11 +31,9 @@ def quantize_rows(x: Tensor) -> tuple[Tensor, Tensor]:
     Raises:
         ValueError: if `x` has no row, or holds something that is not finite.
     """
-    if not isinstance(x, Tensor) or not x.is_floating_point():
-        found = x.dtype if isinstance(x, Tensor) else type(x).__name__
-        raise ValueError(f"x must be a tensor of floating point, got {found}")
-    if x.dim() < 1 or x.numel() == 0:
+    if isinstance(x, Tensor) and (x.dim() < 1 or x.numel() == 0):
         raise ValueError(f"x must be (…, width) and not empty, got {tuple(x.shape)}")
+    checks.floating("x", x)
     if not x.isfinite().all():
         raise ValueError("x must be finite, got infinity or NaN")
     x = x.detach().float()
@@ -48,9 +48,12 @@ def dequantize_rows(whole: Tensor, scales: Tensor) -> Tensor:
     Raises:
         ValueError: if they are not of these types and shapes.
     """
-    for name, value in (("whole", whole), ("scales", scales)):
-        if not isinstance(value, Tensor):
-            raise ValueError(f"{name} must be a tensor, got {type(value).__name__}")
+    if not isinstance(whole, Tensor) or whole.is_meta:
+        raise ValueError(f"whole must be a tensor of int8, got {whole!r}")
+    if not isinstance(scales, Tensor) or scales.is_meta or scales.dtype != torch.float32:
+        raise ValueError(f"scales must be a tensor of float32, got {scales!r}")
+    if not scales.isfinite().all():
+        raise ValueError("scales must be finite, got infinity or NaN")
     if whole.dtype != torch.int8 or whole.shape[:-1] != scales.shape or not whole.dim():
         raise ValueError(
             f"whole must be int8 with a row for each of scales {tuple(scales.shape)}, "

@@ -158,6 +158,8 @@ def _layers(weights) -> tuple[list[str], torch.Tensor]:
     if not isinstance(weights, torch.Tensor | np.ndarray):
         raise ValueError(f"weights: got {type(weights).__name__}, want a tensor or a dict of them")
     w = torch.as_tensor(weights)
+    if w.is_meta or w.is_complex():
+        raise ValueError(f"weights: got {w.dtype} on {w.device}, want shares")
     if not 2 <= w.ndim <= 4:
         raise ValueError(f"weights: got shape {tuple(w.shape)}, want (layers, heads, q_len, k_len)")
     w = w[(None,) * (4 - w.ndim)]
