@@ -8,7 +8,8 @@ The folders are floors; a file imports only from those that stand before its own
 - ``choosing``, ``generation``, ``weights``: writing with any model, and its weights in a file;
 - ``pretrained``: published weights into our models;
 - ``data``, ``training``, ``measure``, ``show``: for any model, and they know none;
-- ``recipes``: how the models that ship were trained.
+- ``recipes``: how the models that ship were trained;
+- ``exercises``: what marks the readers' answers.
 """
 
 __version__ = "0.2.0"
