@@ -4,7 +4,7 @@ import inspect
 
 import pytest
 
-from transformer_lib.data.images import jitter
+from transformer_lib.data.augment import jitter
 from transformer_lib.generation import beam_search
 from transformer_lib.layers.positions import RelativePositions, Rotary, SinusoidalPositions
 from transformer_lib.measure.effective_context import effective_context_length
