@@ -35,9 +35,9 @@ def attend(
 
     Args:
         q: queries (batch, heads, q_len, head_dim), the last of the positions of the keys.
-        k: keys (batch, kv_heads, k_len, head_dim); each head of them serves heads / kv_heads
-            neighbouring heads of queries.
-        v: values (batch, kv_heads, k_len, head_dim).
+        k: keys (batch, num_kv_heads, k_len, head_dim); each of their heads serves
+            heads / num_kv_heads neighbouring heads of queries.
+        v: values (batch, num_kv_heads, k_len, head_dim).
         mask: as in `attention`, and checked by the caller.
         score_bias: as in `attention`. One of the scores' own shape is overwritten where no gradient
             wants it.
