@@ -116,6 +116,18 @@ def test_a_mask_is_boolean_and_made_where_it_is_wanted(mask):
     assert mask.device.type == "meta"
 
 
+def test_a_padding_mask_is_made_where_the_lengths_are(monkeypatch):
+    arange, devices = torch.arange, []
+
+    def spy(*args, device=None):
+        devices.append(device)
+        return arange(*args, device=device)
+
+    monkeypatch.setattr(torch, "arange", spy)
+    padding_mask(torch.tensor([2, 1]))
+    assert devices == [CPU]
+
+
 @pytest.mark.parametrize("shape", [(2, 4, 3, 5), (2, 1, 1, 5), (3, 5), (5,), ()])
 def test_check_mask_accepts_what_broadcasts_to_the_scores(shape):
     check_mask(torch.ones(shape, dtype=torch.bool), (2, 4, 3, 5), CPU)
@@ -141,6 +153,11 @@ def test_check_mask_accepts_what_broadcasts_to_the_scores(shape):
             r"ids must be .* shape \(2,\)",
         ),
         (lambda: padding_mask_from_ids(torch.ones(1, 2), 0), r"integers, got .* torch.float32"),
+        (lambda: check_mask([[True]], (1, 1), CPU), "mask must be a boolean tensor, got list"),
+        (
+            lambda: check_mask(torch.ones(3, 5).bool().to("meta"), (3, 5), CPU),
+            "mask must be on cpu, as the scores are, got meta",
+        ),
         (lambda: padding_mask_from_ids(torch.ones(1, 2).bool(), 0), r"integers, .* torch.bool"),
         (
             lambda: check_mask(torch.zeros(3, 5), (3, 5), CPU),

@@ -93,6 +93,18 @@ FAULTS = [
         'checks.broadcasts("mask", mask.flatten()[:1], shape,',
         "bad_input_is_refused_in_words",
     ),
+    _masks(
+        "padding: on the CPU for lengths elsewhere",
+        "torch.arange(max_len, device=lengths.device)",
+        "torch.arange(max_len)",
+        "a_padding_mask_is_made_where_the_lengths_are",
+    ),
+    _masks(
+        "masks: one that lies elsewhere is let through",
+        "if mask.device != device:",
+        "if False:",
+        "bad_input_is_refused_in_words",
+    ),
     # --- the formula
     _attention(
         "no scale",
@@ -332,8 +344,8 @@ FAULTS = [
     ),
     _kernels(
         "fused: the bias forgets the mask",
-        "return score_bias + hidden",
-        "return score_bias",
+        "score_bias.add_(hidden) if own else score_bias + hidden",
+        "score_bias",
         "whatever_is_asked_it_is_the_formula",
     ),
     _kernels(
@@ -344,13 +356,13 @@ FAULTS = [
     ),
     _kernels(
         "fused: the caller's bias is overwritten",
-        "return score_bias + hidden",
-        "return score_bias.add_(hidden) if hidden.dim() == 2 else score_bias + hidden",
+        "score_bias.add_(hidden) if own else score_bias + hidden",
+        "score_bias.add_(hidden) if hidden.dim() == 2 else score_bias + hidden",
         "whatever_is_asked_it_is_the_formula",
     ),
     _kernels(
         "fused: a mask that the kernel refuses",
-        "hidden = hidden[(None,) * (q.dim() - hidden.dim())]",
+        "mask = mask[(None,) * (q.dim() - mask.dim())]",
         "pass",
         "the_kernel_gets_masks_in_a_form_that_it_need_not_refuse",
     ),
@@ -363,15 +375,15 @@ FAULTS = [
     Fault(
         "plain: no dropout in training",
         "layers/kernels.py",
-        "return _formula(q, k, v, mask, score_bias, dropout)",
-        "return _formula(q, k, v, mask, score_bias, 0.0)",
+        '"dropout": dropout, "return_weights": True}',
+        '"dropout": 0.0, "return_weights": True}',
         "test_multi_head.py::test_dropout_works_in_training_only",
     ),
     Fault(
         "fused: no dropout in training",
         "layers/kernels.py",
-        "attn_mask=hidden, dropout_p=dropout)",
-        "attn_mask=hidden)",
+        "attn_mask=mask, dropout_p=dropout)",
+        "attn_mask=mask)",
         "test_multi_head.py::test_dropout_works_in_training_only",
     ),
     _kernels(
@@ -492,8 +504,8 @@ FAULTS = [
     ),
     _cache(
         "cache: room grows by one token at a time",
-        "_grow(x, 2 * new)",
-        "_grow(x, new)",
+        "room = 2 * new - kept",
+        "room = new - kept",
         "test_cache.py::test_token_by_token_the_room_is_moved_only_a_few_times",
     ),
     _cache(

@@ -6,7 +6,7 @@ were. One `KVCache` keeps them for a whole model, layer by layer.
 
 from collections.abc import Callable, Hashable
 
-import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from transformer_lib import checks
@@ -69,7 +69,8 @@ class KVCache:
         new = old + k.size(-2)
         kept = self._buffers.get(layer, (k[:, :, :0], v[:, :, :0]))
         if new > kept[0].size(-2):
-            kept = self._buffers[layer] = tuple(_grow(x, 2 * new) for x in kept)
+            room = 2 * new - kept[0].size(-2)
+            kept = self._buffers[layer] = tuple(F.pad(x, (0, 0, 0, room)) for x in kept)
         for buffer, part in zip(kept, (k, v), strict=True):
             buffer[:, :, old:new] = part
         self._lengths[layer] = new
@@ -115,11 +116,6 @@ class KVCache:
                 f"k must fit the cache, (batch, heads, head_dim, dtype, device) = {wanted}, "
                 f"got {got}"
             )
-
-
-def _grow(x: Tensor, length: int) -> Tensor:
-    room = x.new_empty(*x.shape[:2], length - x.size(-2), x.size(-1))
-    return torch.cat([x, room], dim=-2)
 
 
 class MemoryCache(KVCache):

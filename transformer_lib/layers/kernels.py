@@ -35,11 +35,12 @@ def attend(
 
     Args:
         q: queries (batch, heads, q_len, head_dim), the last of the positions of the keys.
-        k: keys (batch, kv_heads, k_len, head_dim); each head of them serves heads / kv_heads
-            neighbouring heads of queries.
-        v: values (batch, kv_heads, k_len, head_dim).
+        k: keys (batch, num_kv_heads, k_len, head_dim); each of their heads serves
+            heads / num_kv_heads neighbouring heads of queries.
+        v: values (batch, num_kv_heads, k_len, head_dim).
         mask: as in `attention`, and checked by the caller.
-        score_bias: as in `attention`.
+        score_bias: as in `attention`. One of the scores' own shape is overwritten where no gradient
+            wants it.
         causal: no query attends to a later position. Composes with `mask`, as does `window`.
         window: a query attends to positions fewer than `window` steps away; None for no limit.
         dropout: as in `attention`.
@@ -60,41 +61,25 @@ def attend(
     if window is not None:
         mask = _both(mask, sliding_window_mask(q_len, k_len, window=window, device=q.device))
     if plain:
-        return _formula(q, k, v, mask, score_bias, dropout)
-    hidden = _one(mask, score_bias)
-    if hidden is not None:  # torch's kernel for CPUs takes masks of 2 or 4 dimensions
-        hidden = hidden[(None,) * (q.dim() - hidden.dim())]
-    return F.scaled_dot_product_attention(q, k, v, attn_mask=hidden, dropout_p=dropout), None
+        how = {"score_bias": score_bias, "dropout": dropout, "return_weights": True}
+        if q.dtype != torch.float16:
+            return attention(q, k, v, mask, **how)
+        with torch.autocast(q.device.type, enabled=False):
+            return tuple(x.half() for x in attention(q.float(), k.float(), v.float(), mask, **how))
+    if score_bias is not None and mask is not None:  # the kernel takes one tensor for both
+        # To add -inf is faster than to fill it in, and fastest in place: in relative attention this
+        # is the largest tensor of the layer.
+        hidden = score_bias.new_zeros(mask.shape).masked_fill(~mask, -torch.inf)
+        own = score_bias.shape == (*q.shape[:-1], k_len) and not score_bias.requires_grad
+        score_bias = score_bias.add_(hidden) if own else score_bias + hidden
+    mask = mask if score_bias is None else score_bias
+    if mask is not None:  # torch's kernel for CPUs takes masks of 2 or 4 dimensions
+        mask = mask[(None,) * (q.dim() - mask.dim())]
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout), None
 
 
 def _both(mask: Tensor | None, other: Tensor) -> Tensor:
     return other if mask is None else mask & other
-
-
-def _one(mask: Tensor | None, score_bias: Tensor | None) -> Tensor | None:
-    """Mask and bias in one tensor, which is all that the kernel takes."""
-    if mask is None or score_bias is None:
-        return mask if score_bias is None else score_bias
-    # To add -inf is faster than to fill it in: this is the largest tensor of relative attention.
-    hidden = torch.zeros_like(mask, dtype=score_bias.dtype).masked_fill(~mask, -torch.inf)
-    return score_bias + hidden
-
-
-def _formula(q, k, v, mask, score_bias, dropout: float) -> tuple[Tensor, Tensor]:
-    if q.dtype != torch.float16:
-        return attention(q, k, v, mask, score_bias=score_bias, dropout=dropout, return_weights=True)
-    bias = None if score_bias is None else score_bias.float()
-    with torch.autocast(q.device.type, enabled=False):
-        return tuple(
-            x.half()
-            for x in attention(
-                *(x.float() for x in (q, k, v)),
-                mask,
-                score_bias=bias,
-                dropout=dropout,
-                return_weights=True,
-            )
-        )
 
 
 @memoize

@@ -100,7 +100,7 @@ class MultiHeadAttention(nn.Module):
         """
         self._check(x, context, mask, cache)
         q = self._split(self.q_proj(x))  # (batch, heads, q_len, head_dim)
-        k, v = self._keys_values(x, context, cache)  # (batch, kv_heads, k_len, head_dim)
+        k, v = self._keys_values(x, context, cache)  # (batch, num_kv_heads, k_len, head_dim)
         q, score_bias = self._place(q, k.size(-2))
         dropout = self.dropout if self.training else 0.0
         how = {"causal": self.causal, "dropout": dropout, "return_weights": return_weights}
