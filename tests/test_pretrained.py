@@ -92,7 +92,7 @@ def test_tensors_are_turned_cut_and_left_out_as_the_table_says(tmp_path, suffix)
         ({"both.bias": torch.ones(6).to(torch.complex64)}, "not of a floating type: .* torch.comp"),
         ({"both.bias": torch.full((6,), torch.nan)}, "not finite in the model's .*float32: both.b"),
         (
-            {"both.bias": torch.full((6,), 1e300).double()},
+            {"both.bias": torch.full((6,), 1e300, dtype=torch.float64)},
             "not finite in the model's torch.float32",
         ),
     ],
