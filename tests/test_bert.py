@@ -258,3 +258,11 @@ def test_impossible_configs_are_refused(changes, message):
 def test_bad_input_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_what_a_published_config_leaves_out_is_named():
+    published = transformers.BertConfig(hidden_dropout_prob=0.25).to_dict()
+    assert bert_config(published).dropout == 0.25
+    for name in ("vocab_size", "max_position_embeddings", "hidden_size", "intermediate_size"):
+        with pytest.raises(ValueError, match=f"config.json must have {name}, got only"):
+            bert_config({key: value for key, value in published.items() if key != name})
