@@ -125,7 +125,7 @@ def test_another_seed_draws_others():
 
 @pytest.mark.parametrize("size", [0, 10, -1])
 def test_split_must_leave_something(size):
-    with pytest.raises(ValueError, match=rf"size must be in 1 … 9, .* got {size}"):
+    with pytest.raises(ValueError, match=rf"size must be .* got {size}"):
         stratified_split(torch.zeros(10, dtype=torch.long), size, seed=0)
 
 
