@@ -53,7 +53,7 @@ SKIPPED = {
 
 # What may be given, though it looks hostile: where, which values, and where it is documented.
 RIGHT = [
-    ("(layers|models|training|data.augment)\\..*", "NaN"),  # numbers in, numbers out
+    ("(layers|models|training|augment|images)\\..*", "NaN"),  # numbers in, numbers out
     ("(augment|images|plots|widgets)\\..*", "half|float64"),  # pictures and maps of any precision
     ("(attention_map|attention_grid|AttentionExplorer).weights", "bool|int64|extra axis|array"),
     ("(choosing|quantize|measure)\\..*", "half|float64|extra axis"),
@@ -65,11 +65,15 @@ RIGHT = [
     ("causal_mask.device|sliding_window_mask.device", ".*"),  # torch says what a device is
     ("shift_images.(down|right)", "-1"),  # up, and left
     ("(generate|beam_search).inputs", "too high|negative"),  # refused, under the name of `start`
-    ("stratified_split.labels|Streams.ids|Windows.ids", "too high"),  # of no vocabulary
+    (
+        "stratified_split.labels|Images.labels|Streams.ids|Windows.ids",
+        "too high",
+    ),  # of no vocabulary
     ("Vocabulary.decode.ids", "uint8"),
     ("(Vocabulary.*|edit_distance).(symbols|text|a|b)", "'no such name'|\\['a'\\]"),
     ("encode_words.words", "\\['a'\\]"),
     ("plots.*.(title|xlabel|ylabel)", "None|5|\\['a'\\]|'.*'|object\\(\\)"),  # matplotlib's
+    ("slideshow.alt", "\\['a'\\]"),  # a text for each picture
     ("(labels|queries|keys|alt|label|caption|rows|columns|characters)", "'text'|'no such name'"),
     ("checkpoints.*.folder|History.*", "'no such name'"),  # a folder that is not there yet
 ]

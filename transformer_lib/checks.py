@@ -245,13 +245,21 @@ def ids(
         )
 
 
-def row(name: str, value: Tensor, vocab_size: int | None = None, *, least: int = 0) -> None:
+def row(
+    name: str,
+    value: Tensor,
+    vocab_size: int | None = None,
+    *,
+    of: str = "vocab_size",
+    least: int = 0,
+) -> None:
     """Refuse what is not one row of at least `least` whole numbers, (length,), none negative.
 
     Args:
         name: what to call it in the message.
         value: should be (length,) of int64 or int32.
         vocab_size: number of different tokens; None for any.
+        of: what that number is called.
         least: shortest length.
 
     Raises:
@@ -272,7 +280,7 @@ def row(name: str, value: Tensor, vocab_size: int | None = None, *, least: int =
     if low < 0:
         raise ValueError(f"{name} must not be negative, got {low}")
     if vocab_size is not None and high >= vocab_size:
-        raise ValueError(f"{name} must be in 0 … vocab_size - 1 = {vocab_size - 1}, got {high}")
+        raise ValueError(f"{name} must be in 0 … {of} - 1 = {vocab_size - 1}, got {high}")
 
 
 def floating(name: str, value: Tensor, *, dims: int | None = None) -> None:

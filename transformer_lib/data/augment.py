@@ -17,10 +17,10 @@ def check_pictures(images: Tensor) -> None:
     """
     if not isinstance(images, Tensor):
         raise ValueError(f"images must be a tensor, got {type(images).__name__}")
-    if images.dim() != 4 or not images.is_floating_point():
+    if images.dim() != 4 or not images.is_floating_point() or images.is_meta:
         raise ValueError(
             f"images must be (count, channels, height, width) of floating point, "
-            f"got {tuple(images.shape)} of {images.dtype}"
+            f"got {tuple(images.shape)} of {images.dtype} on {images.device}"
         )
 
 

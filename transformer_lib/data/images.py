@@ -58,7 +58,14 @@ class Images:
         return len(self.labels)
 
     def __getitem__(self, rows: Tensor | slice) -> "Images":
-        """Some of them: a slice, or a tensor of places."""
+        """Some of them: a slice, a tensor of places, or a mask over all, True for those to keep.
+
+        Raises:
+            ValueError: if `rows` is none of them, or a place is not there.
+        """
+        whole = isinstance(rows, Tensor) and rows.dtype == torch.bool and rows.shape == (len(self),)
+        if not whole and not isinstance(rows, slice):
+            checks.row("rows", rows, len(self), of="count")
         return Images(self.images[rows], self.labels[rows])
 
 

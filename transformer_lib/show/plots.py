@@ -4,7 +4,7 @@ The functions take tensors and strings and know no model. All figures are as wid
 (7.2 in), transparent, in dark ink, so that they can be read on white paper and, inverted, on black.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -218,8 +218,9 @@ def bars(labels, values, *, ylabel, xlabel=None, title=None, digits=2, ax=None):
     `values` is one number per label, or {series: numbers} for groups of bars side by side.
     """
     groups = values if isinstance(values, Mapping) else {None: values}
-    if not isinstance(labels, Sequence) or not groups:
-        raise ValueError(f"labels and values: got {labels!r} and {values!r}, want one for each")
+    labels = _labels("labels", labels)
+    if not groups:
+        raise ValueError(f"values: got {values!r}, want one for each label")
     checks.at_least(0, digits=digits)
     _check_axes(ax)
     if ax is None:
@@ -261,7 +262,7 @@ def _check_axes(ax) -> None:
 
 
 def _labels(name: str, labels) -> list[str]:
-    if not isinstance(labels, Sequence):
+    if not isinstance(labels, Iterable):
         raise ValueError(f"{name}: got {type(labels).__name__}, want a list of strings")
     return [str(label) for label in labels]
 

@@ -170,9 +170,10 @@ def _layers(weights) -> tuple[list[str], torch.Tensor]:
 
 def _texts(name: str, values) -> list[str]:
     """Labels as a list: a string is one of characters."""
-    if not isinstance(values, Sequence) or not all(isinstance(value, str) for value in values):
+    values = list(values) if isinstance(values, Iterable) else values
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise ValueError(f"{name}: got {values!r}, want strings")
-    return list(values)
+    return values
 
 
 def _png(figure) -> tuple[bytes, tuple[int, int]]:
