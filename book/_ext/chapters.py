@@ -154,8 +154,8 @@ def fold_sections(app, doctree, docname):
 
 def lead_drawings_to_pages(app, pagename, templatename, context, doctree):
     """In JupyterLab the boxes of a drawing lead to notebooks, in the book to their pages."""
-    link = r'(<a href="\d\d_\w+)\.ipynb(?=">\s*(?:<g>|<rect))'
-    context["body"] = re.sub(link, r"\1.html", context.get("body", ""))
+    link = r'<a xlink:href="(\d\d_\w+)\.ipynb"'
+    context["body"] = re.sub(link, r'<a href="\1.html"', context.get("body", ""))
 
 
 def _raw(html: str) -> nodes.raw:
