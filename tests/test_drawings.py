@@ -367,8 +367,8 @@ def test_the_lit_part_is_the_only_one():
     lit = DRAWINGS["lit"]
     assert lit.svg().count(" lit") == 2  # one in each stack
     assert "<a " not in lit.svg()
-    with pytest.raises(ValueError, match="lit must name classes of parts, got \\['Embeding'\\]"):
-        whole.transformer(model(), *torch.tensor([[[3, 4]], [[5, 6]]]), lit=["Embeding"])
+    with pytest.raises(ValueError, match="lit must name classes of parts, got \\['FeedFroward'\\]"):
+        whole.transformer(model(), *torch.tensor([[[3, 4]], [[5, 6]]]), lit=["FeedFroward"])
 
 
 def test_a_model_without_a_decoder_is_refused():

@@ -44,6 +44,8 @@ def as_page(notebook: dict, name: str) -> dict:
         cell["source"] = text = "".join(cell["source"])
         tags = cell["metadata"].setdefault("tags", [])
         if cell["cell_type"] == "markdown" and "deep" in tags:
+            if not HEADING.match(text):
+                raise ValueError(f"{name}: a cell tagged deep must begin with a heading: {text!r}")
             cell["source"] = f"{{.deep}}\n{text}"
         elif cell["cell_type"] == "code" and (fold := folded(text, cell["outputs"])):
             tag, prompt = fold
@@ -97,21 +99,33 @@ def facts(cells: list[dict], name: str) -> str:
 def minutes(cells: list[dict]) -> tuple[int, int]:
     """How long the core and all of it take to read, to five minutes; solutions do not count."""
     core = whole = 0.0
-    depth = 0  # that of the heading of the deep section we are in
+    depth = 0  # that of the heading of the deep section we are in; 0 outside
     for cell in cells:
         text, tags = "".join(cell["source"]), cell["metadata"].get("tags", [])
         if cell["cell_type"] == "markdown":
-            heading = HEADING.match(text)
-            if heading and (not depth or len(heading[1]) <= depth):
-                depth = len(heading[1]) if "deep" in tags else 0
-            seconds = len(text.split()) / WORDS * 60
+            pieces = _by_headings(text)
         elif {"hide-cell", "hide-input"} & {*tags}:
-            seconds = 0 if "hide-cell" in tags else _pictures(cell) * PICTURE
+            pieces = [(0, 0 if "hide-cell" in tags else _pictures(cell) * PICTURE)]
         else:
-            seconds = len(text.splitlines()) * LINE + _pictures(cell) * PICTURE
-        whole += seconds
-        core += seconds * (not depth)
+            pieces = [(0, len(text.splitlines()) * LINE + _pictures(cell) * PICTURE)]
+        for heading, seconds in pieces:
+            if heading and (not depth or heading <= depth):
+                depth = heading if "deep" in tags else 0
+            whole += seconds
+            core += seconds * (not depth)
     return tuple(max(5, round(seconds / 300) * 5) for seconds in (core, whole))
+
+
+def _by_headings(text: str) -> list[tuple[int, float]]:
+    """The depth of each heading (0 for what stands before the first), and seconds to read it."""
+    pieces = [[0, 0.0]]
+    for block in re.split(r"(?ms)^(```.*?^```)", text):  # in a fence "# " is no heading
+        for line in block.splitlines():
+            heading = None if block.startswith("```") else HEADING.match(line)
+            if heading:
+                pieces.append([len(heading[1]), 0.0])
+            pieces[-1][1] += len(line.split()) / WORDS * 60
+    return [tuple(piece) for piece in pieces]
 
 
 def _pictures(cell: dict) -> int:
@@ -154,8 +168,8 @@ def fold_sections(app, doctree, docname):
 
 def lead_drawings_to_pages(app, pagename, templatename, context, doctree):
     """In JupyterLab the boxes of a drawing lead to notebooks, in the book to their pages."""
-    link = r'(<a href="\d\d_\w+)\.ipynb(?=">\s*(?:<g>|<rect))'
-    context["body"] = re.sub(link, r"\1.html", context.get("body", ""))
+    link = r'<a xlink:href="(\d\d_\w+)\.ipynb"'
+    context["body"] = re.sub(link, r'<a href="\1.html"', context.get("body", ""))
 
 
 def _raw(html: str) -> nodes.raw:

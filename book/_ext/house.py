@@ -83,8 +83,12 @@ def drop_thebe(app, pagename, templatename, context, doctree):
         context[kind] = [file for file in context[kind] if "thebe" not in said(file)]
 
 
-def choose_widget_scripts(app, pagename, templatename, context, doctree):
-    """A page whose widgets are all our own needs no widget manager, which is 40 times its size."""
+def leave_out_scripts(app, pagename, templatename, context, doctree):
+    """A page loads what it needs: no MathJax without a formula, no widget manager for our own."""
+    if 'class="math' not in context.get("body", ""):
+        context["script_files"] = [
+            file for file in context["script_files"] if "tex-svg-full.js" not in said(file)
+        ]
     views = re.findall(r'widget-view\+json">.*?"model_id": "(\w+)"', context.get("body", ""))
     if not views:
         return
@@ -159,7 +163,7 @@ def setup(app):
     render.sanitize_script_content = keep_inside  # its own knows `</script>` in small letters alone
     app.add_directive("api-table", ApiTable)
     app.connect("html-page-context", drop_thebe, priority=990)
-    app.connect("html-page-context", choose_widget_scripts, priority=990)
+    app.connect("html-page-context", leave_out_scripts, priority=990)
     app.connect("html-page-context", mend_body, priority=990)
     app.connect("html-page-context", describe, priority=990)
     app.connect("doctree-resolved", name_folds)

@@ -10,7 +10,6 @@ document.addEventListener("DOMContentLoaded", () => {
     button.removeAttribute("aria-label");
   for (const icon of document.querySelectorAll(".theme-switch")) {
     icon.removeAttribute("title");
-    icon.querySelector("title")?.remove(); // where Font Awesome has been here already
     icon.setAttribute("aria-hidden", "true");
   }
 });

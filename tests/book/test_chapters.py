@@ -70,6 +70,11 @@ def test_a_page_has_its_marks_and_nothing_else_is_changed(monkeypatch, tmp_path)
     assert page["cells"][2]["metadata"]["mystnb"]["code_prompt_show"] == "1 import"
 
 
+def test_what_is_tagged_deep_begins_with_a_heading():
+    with pytest.raises(ValueError, match="07_some: a cell tagged deep must begin with a heading"):
+        chapters.as_page(chapter(deep("Text.\n\n## More")), "07_some")
+
+
 def test_minutes_are_those_of_words_code_and_pictures():
     words = "word " * 230
     core = [new_markdown_cell(words * 10), new_code_cell("x\n" * 100), *[
@@ -80,8 +85,10 @@ def test_minutes_are_those_of_words_code_and_pictures():
     assert chapters.minutes([*core, solution]) == (20, 20)
     more = [deep("## More"), new_markdown_cell("### Still more\n" + words * 10)]
     assert chapters.minutes([*core, *more]) == (20, 30)
-    again = new_markdown_cell("## On the road again\n" + words * 10)
+    again = new_markdown_cell("The end of it.\n\n## On the road again\n" + words * 10)
     assert chapters.minutes([*core, *more, again]) == (30, 40)
+    comment = new_markdown_cell("```python\n## no heading\n```\n" + words * 10)
+    assert chapters.minutes([*core, *more, comment]) == (20, 40)
 
 
 @pytest.mark.parametrize(
@@ -114,11 +121,9 @@ def test_what_follows_a_deep_heading_is_folded_and_the_heading_stays():
 
 
 def test_drawings_lead_to_pages():
-    context = {"body": '<a href="02_multi_head.ipynb"><g><rect/></g></a> <a href="x.ipynb">x</a>'}
+    context = {"body": '<a xlink:href="02_multi_head.ipynb"><rect/></a> <a href="x.ipynb">x</a>'}
     chapters.lead_drawings_to_pages(None, "", "", context, None)
-    assert context["body"] == (
-        '<a href="02_multi_head.html"><g><rect/></g></a> <a href="x.ipynb">x</a>'
-    )
+    assert context["body"] == '<a href="02_multi_head.html"><rect/></a> <a href="x.ipynb">x</a>'
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

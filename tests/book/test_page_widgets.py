@@ -8,10 +8,13 @@ WITH_WIDGETS = [
 ]
 
 
-def test_only_pages_with_widgets_load_the_widget_manager():
+def test_a_page_loads_what_its_widgets_need_and_no_more():
+    """Our own need 2.5 KB; ipywidgets need their manager."""
     for page in PAGES:
-        loads = "embed-amd.js" in (SITE / page).read_text(encoding="utf-8")
-        assert loads == (page in WITH_WIDGETS), page
+        text = (SITE / page).read_text(encoding="utf-8")
+        needs_manager = page in WITH_WIDGETS and '"@jupyter-widgets/controls"' in text
+        assert ("vendor/embed-amd.js" in text) == needs_manager, page
+        assert ("_static/widgets.js" in text) == (page in WITH_WIDGETS and not needs_manager), page
 
 
 def test_chapters_have_widgets(site):
@@ -158,8 +161,9 @@ def test_lists_answer_to_keys_and_choice(tab):
 
 def test_slides_stay_legible_on_a_phone(open_page):
     tab = open_page("notebooks/08_decoding.html", width=390)
-    tab.locator("img.tl-slide").first.wait_for()
-    for slide in tab.locator("img.tl-slide").locator("visible=true").all():
+    slides = tab.locator("img.tl-slide, img.tls-picture")
+    slides.first.wait_for()
+    for slide in slides.locator("visible=true").all():
         assert slide.bounding_box()["width"] > 500
         box = slide.locator("xpath=..")
         assert box.get_attribute("tabindex") == "0"  # it scrolls, by keys too
@@ -172,3 +176,30 @@ def test_no_slideshow_is_left_out(tab):
     """Each slideshow of a page is worked by one of the tests above."""
     shows = tab.locator(".widget-subarea:has(img.tl-slide)").count()
     assert shows == len(slideshows(tab, "[role=slider]")) + len(slideshows(tab, "select"))
+
+
+def test_slideshows_of_our_own_answer_to_keys_and_choice(tab):
+    for show in tab.locator(".tls").all():
+        seen = set()
+
+        def note(show=show, seen=seen):
+            picture = show.locator("img")
+            seen.add((picture.get_attribute("src"), picture.get_attribute("alt")))
+
+        control = show.locator("input, select")
+        assert control.evaluate("c => c.labels.length") == 1
+        if control.get_attribute("type") == "range":
+            frames = int(control.get_attribute("max")) + 1
+            control.press("Home")
+            for _ in range(frames):
+                note()
+                said = show.locator("output").text_content()
+                assert control.get_attribute("aria-valuetext") == said
+                control.press("ArrowRight")
+        else:
+            options = control.locator("option").all_text_contents()
+            frames = len(options)
+            for option in options:
+                control.select_option(label=option)
+                note()
+        assert len(seen) == frames

@@ -22,7 +22,7 @@ STYLE = """
  --soft:var(--pst-color-text-muted,var(--jp-content-font-color2,#57606a));
  --paper:var(--pst-color-background,var(--jp-layout-color0,#fff));
  --query:#0072b2;--key:#b45309;--value:#00795a;
- display:block;margin:1rem auto;max-width:var(--width);width:100%;height:auto;
+ display:block;margin:1rem auto;width:min(100%,var(--width));height:auto;
  font-family:var(--ui-font,system-ui,sans-serif)}
 html[data-theme=dark] .tld,[data-jp-theme-light=false] .tld{
  --query:#7cc4f0;--key:#f0a860;--value:#5fd0ad}
@@ -73,8 +73,8 @@ class Canvas:
 
         `note` is a second line, `said` what the pointer finds, `href` where a press leads.
         """
-        if href:
-            self.parts.append(f'<a href="{escape(href)}">')
+        if href:  # JupyterLab tries to write into `href`, which it cannot in a drawing
+            self.parts.append(f'<a xlink:href="{escape(href)}">')
         if said:
             self.parts.append(f"<g><title>{escape(said)}</title>")
         corner = height / 2 if kind.startswith("plain") else 5
@@ -85,7 +85,7 @@ class Canvas:
         )
         if text:
             name = "" if kind.startswith("plain") else "name"
-            tight = " tight" if 8.5 * len(text) > width else ""
+            tight = " tight" if 9 * len(text) > width else ""
             self.text(x, y - 8 if note else y, text, name + tight)
         if note:
             self.text(x, y + 9, note, "shape")
@@ -154,8 +154,8 @@ class Canvas:
         # With links inside it is a group to walk through, and else one picture.
         role = "group" if "<a " in body else "img"
         return (
-            f'<svg xmlns="http://www.w3.org/2000/svg" class="tld{" small" * self.small}" '
-            f'role="{role}" style="--width:{width:g}px" '
+            '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+            f'class="tld{" small" * self.small}" role="{role}" style="--width:{width:g}px" '
             f'viewBox="0 0 {WIDTH} {self.height + 8:g}" aria-labelledby="{key}-t {key}-d">'
             f'<title id="{key}-t">{escape(self.title)}</title>'
             f'<desc id="{key}-d">{escape(self.desc)}</desc>{body}</svg>'
