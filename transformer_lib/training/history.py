@@ -3,8 +3,6 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-import matplotlib.pyplot as plt
-
 
 @dataclass
 class History:
@@ -48,6 +46,8 @@ class History:
             The Axes.
         """
         if ax is None:
+            import matplotlib.pyplot as plt  # takes half a second, and training needs none
+
             _, ax = plt.subplots()
         steps = range(1, len(self) + 1)
         (line,) = ax.plot(steps, self.smooth_loss(), label="mean of 50 steps")
