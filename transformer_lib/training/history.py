@@ -23,6 +23,12 @@ class History:
     def __len__(self) -> int:
         return len(self.loss)
 
+    def add(self, *, loss: float, grad_norm: float, factor: float) -> None:
+        """Note one more step."""
+        self.loss.append(loss)
+        self.grad_norm.append(grad_norm)
+        self.factor.append(factor)
+
     def __repr__(self) -> str:
         if not self.loss:
             return "History(0 steps)"
