@@ -123,6 +123,7 @@ def kinds():
         "object": SegmentLoss(),
         "half": SegmentLoss(last_half=True),
         "module": nn.MSELoss(),
+        "builtin": max,
         "set": lambda model, batch: model in {"a", "b"},
     }
 
@@ -506,6 +507,8 @@ def test_a_mask_in_the_weights_may_be_infinite_but_nan_may_not(tmp_path):
     model.register_buffer("mask", torch.tensor([0.0, -torch.inf]))
     run(model=model, steps=1, checkpoint=tmp_path)
     model.mask[0] = torch.nan
+    with pytest.raises(FloatingPointError, match=r"^mask after step 0 is not finite$"):
+        run(model=model, steps=1, checkpoint=tmp_path / "new")
     with pytest.raises(FloatingPointError, match="mask after step 1 is not finite"):
         run(model=model, steps=1)
 

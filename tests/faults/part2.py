@@ -687,8 +687,8 @@ FAULTS = [
     ),
     _runs(
         "training: what breaks evaluation loses the steps",
-        "            finally:\n                self._save()",
-        "            finally:\n                pass\n            self._save()",
+        "        finally:\n            self._save()",
+        "        finally:\n            pass\n        self._save()",
         "what_breaks_evaluation_leaves_the_steps",
     ),
     _runs(

@@ -98,7 +98,8 @@ def _described(loss: Any) -> str:
     if not hasattr(loss, "__qualname__"):
         named = type(loss).__repr__ is not object.__repr__
         return _ADDRESS.sub("", repr(loss)) if named else type(loss).__qualname__
-    defaults = [*(loss.__defaults__ or ()), *(getattr(loss, "__kwdefaults__", None) or {}).values()]
+    named = getattr(loss, "__kwdefaults__", None) or {}
+    defaults = [*(getattr(loss, "__defaults__", None) or ()), *named.values()]
     cells = [cell.cell_contents for cell in getattr(loss, "__closure__", None) or ()]
     known = [repr(value) for value in [*defaults, *cells] if isinstance(value, _PLAIN)]
     return f"{loss.__qualname__}{f' with {known}' if known else ''}"

@@ -82,10 +82,7 @@ class Run:
 
     @contextmanager
     def going(self, checkpoint: str | os.PathLike | None) -> Iterator[History]:
-        """Resume or begin, and leave modes and rates as they were.
-
-        Within, `wrapped` is the model as the loss shall call it, and `batches` are those to come.
-        """
+        """Resume or begin; within there are `wrapped`, for the loss to call, and `batches`."""
         with ExitStack() as stack:
             stack.enter_context(modes_kept(self.model))
             stack.callback(self.rates.restore)
@@ -102,13 +99,14 @@ class Run:
     def keep(self) -> None:
         """Evaluate and save where it is time to; save where the user wants to leave."""
         step = len(self.history)
-        if self._is_due(step):
-            check_weights(self.model, step)
-            try:
+        due = self._is_due(step)
+        if not due and not self._interrupt.asked:
+            return
+        check_weights(self.model, step)
+        try:
+            if due:
                 self._evaluate()
-            finally:
-                self._save()
-        elif self._interrupt.asked:
+        finally:
             self._save()
         if self._interrupt.asked:
             raise KeyboardInterrupt(f"stopped after step {step}, saved in {self.folder}")
@@ -160,6 +158,7 @@ class Run:
             now |= _seen(reading)
             weights = digest(self.model.state_dict())
             if found is None:
+                check_weights(self.model, 0)
                 self._start |= {"run": now, "weights": weights}
                 self._save()  # what cannot be saved is better known now than at the first hour
             else:
@@ -245,7 +244,7 @@ class Run:
                 set_random_state(before, self.generators)
             raise
         except FloatingPointError as error:
-            if self.folder is not None:
+            if self.folder is not None and self._began_at is not None:
                 error.args = (f"{error}; the last good checkpoint stays in {self.folder}",)
             raise
 
