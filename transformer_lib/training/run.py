@@ -76,9 +76,10 @@ class Run:
         found = [g for g in generators_in(batches) if all(g is not own for own in generators)]
         self.generators = [*generators, *found]
         self._given = batches
-        # Where the run begins: in a resumed one, what its first call found.
-        self._start = {"reading": parallel.gather(derived_seed())[0], "seed": torch.initial_seed()}
-        self._generators_at_start = random_state(self.generators)["generators"]
+        # Where the run begins, in all processes and in this one; in a resumed run, where it began.
+        self._start = {"reading": parallel.gather(derived_seed())[0]}
+        generators = random_state(self.generators)["generators"]
+        self._own_start = {"seed": torch.initial_seed(), "generators": generators}
 
     @contextmanager
     def going(self, checkpoint: str | os.PathLike | None) -> Iterator[History]:
@@ -129,7 +130,7 @@ class Run:
             return
         own = {
             "random": random_state(self.generators),
-            "generators at start": self._generators_at_start,
+            "start": self._own_start,
             "loss": self.loss.state_dict() if hasattr(self.loss, "state_dict") else None,
         }
         processes = parallel.gather(own)
@@ -148,18 +149,17 @@ class Run:
         if found is not None:
             self._check(found)
             own = found.state["processes"][parallel.rank()]
-            self._generators_at_start = own["generators at start"]
-            state = random_state() | {"generators": self._generators_at_start}
+            self._start, self._own_start = found.state["start"], own["start"]
+            state = random_state() | {"generators": self._own_start["generators"]}
             set_random_state(state, self.generators)
-        seed = self._start["reading"] if found is None else found.state["start"]["reading"]
-        reading = Reading(self._given, generators=self.generators, seed=seed)
+        reading = Reading(self._given, generators=self.generators, seed=self._start["reading"])
         if self.folder is not None:
             now = fingerprint(self.model, self.loss, self.rates.optimizers, **self.settings)
             now |= _seen(reading)
             weights = digest(self.model.state_dict())
             if found is None:
                 check_weights(self.model, 0)
-                self._start |= {"run": now, "weights": weights}
+                self._start["run"], self._own_start["weights"] = now, weights
                 self._save()  # what cannot be saved is better known now than at the first hour
             else:
                 self._resume(found, now, weights)
@@ -181,7 +181,7 @@ class Run:
         for name, then, now in (
             ("processes", len(state["processes"]), parallel.world()),
             ("optimizers", len(state["optimizers"]), len(self.rates.optimizers)),
-            ("generators", len(state["processes"][0]["generators at start"]), len(self.generators)),
+            ("generators", len(state["processes"][0]["start"]["generators"]), len(self.generators)),
         ):
             if then != now:
                 raise ValueError(
@@ -200,7 +200,7 @@ class Run:
 
     def _resume(self, found: Checkpoint, now: dict[str, Any], weights: str) -> None:
         """Put everything where it was at a checkpoint; or, if it is another run's, nothing."""
-        self._start, history = found.state["start"], found.state["history"]
+        history = found.state["history"]
         others = differences(self._start["run"], now)
         for step, factor in enumerate(history["factor"], 1):
             if not math.isclose(self.rates.factor(step), factor, rel_tol=1e-9, abs_tol=1e-12):
@@ -209,13 +209,13 @@ class Run:
         with _all_or_nothing(self.model, self.rates.optimizers):
             load_weights(self.model, found.weights_file)
             if weights != digest(self.model.state_dict()):  # else it has come as far already
-                if weights != self._start["weights"]:
+                if weights != self._own_start["weights"]:
                     others.append(
                         "weights at the start were others (to go on with this model all the same, "
                         f"fill it with {found.weights_file})"
                     )
-                elif torch.initial_seed() != self._start["seed"]:
-                    others.append(f"seed was {self._start['seed']}, is {torch.initial_seed()}")
+                elif torch.initial_seed() != self._own_start["seed"]:
+                    others.append(f"seed was {self._own_start['seed']}, is {torch.initial_seed()}")
             if others:
                 raise ValueError(
                     f"checkpoint must be a folder of this run or an empty one; in {found.folder} "
