@@ -38,10 +38,10 @@ def cpu_with(monkeypatch):
 
     def pretend(bf16):
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": bf16})
-        kernels._has_bf16_products.cache_clear()
+        kernels.has_bf16_products.cache_clear()
 
     yield pretend
-    kernels._has_bf16_products.cache_clear()
+    kernels.has_bf16_products.cache_clear()
 
 
 def test_the_kernel_is_used_when_nobody_asks_for_weights(kernel_calls):

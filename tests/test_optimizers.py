@@ -1,12 +1,15 @@
 """Schedules against their formulas, and Muon against torch's."""
 
+import inspect
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.testing import assert_close
 
+from transformer_lib.layers import kernels
 from transformer_lib.training import optimizers
 from transformer_lib.training.optimizers import Muon, muon_and_adamw, orthogonalize
 from transformer_lib.training.schedules import cosine_schedule, paper_schedule, trapezoid_schedule
@@ -39,6 +42,18 @@ def test_trapezoid_schedule_has_three_parts():
     assert factor(90) == pytest.approx(0.5)
     assert factor(100) == factor(101) == 0.0
     assert trapezoid_schedule(10, decay=0)(10) == 1.0
+    assert trapezoid_schedule(10, decay=0)(11) == 0.0
+
+
+def test_numbers_of_numpy_make_plain_factors():
+    four, nine = np.int64(4), np.int64(9)
+    schedules = (
+        paper_schedule(nine, warmup=four),
+        cosine_schedule(nine, warmup=four),
+        trapezoid_schedule(nine, warmup=four, decay=four),
+    )
+    for schedule in schedules:
+        assert {type(schedule(step)) for step in (1, 4, 6, 9)} == {float}
 
 
 def test_plateau_does_not_depend_on_where_it_ends():
@@ -61,7 +76,20 @@ def test_steps_count_from_one(schedule):
         (lambda: paper_schedule(0), "d_model must be at least 1, got 0"),
         (lambda: paper_schedule(8, warmup=0), "warmup must be at least 1, got 0"),
         (lambda: cosine_schedule(5, warmup=5), r"warmup must be in 0 … 4, got 5"),
-        (lambda: cosine_schedule(5, warmup=-1), r"warmup must be in 0 … 4, got -1"),
+        (lambda: cosine_schedule(5, warmup=-1), r"warmup must be at least 0, got -1"),
+        (lambda: cosine_schedule(math.inf), "steps must be a whole number, got inf"),
+        (lambda: cosine_schedule(0), "steps must be at least 1, got 0"),
+        (lambda: paper_schedule(math.nan), "d_model must be a whole number, got nan"),
+        (lambda: paper_schedule(8, warmup=1.5), r"warmup must be a whole number, got 1\.5"),
+        (lambda: trapezoid_schedule(9.0, decay=2), r"steps must be a whole number, got 9\.0"),
+        (lambda: trapezoid_schedule(9, decay=True), "decay must be a whole number, got True"),
+        (lambda: trapezoid_schedule(9, decay=1)(1.5), r"step must be a whole number, got 1\.5"),
+        (lambda: muon_and_adamw(Model(), lr=-1.0), r"^lr must be at least 0 and finite, got -1\.0"),
+        (lambda: muon_and_adamw(Model(), adamw_lr=math.inf), "adamw_lr must be .* finite, got inf"),
+        (lambda: muon_and_adamw(Model(), weight_decay=math.nan), "weight_decay must be .* got nan"),
+        (lambda: muon_and_adamw(Model().requires_grad_(False)), "want a gradient, got none"),
+        (lambda: orthogonalize(torch.ones(3)), r"x must be matrices of floats, got \(3,\) of"),
+        (lambda: orthogonalize(torch.ones(3, 3).long()), r"got \(3, 3\) of torch\.int64"),
         (lambda: trapezoid_schedule(9, warmup=5, decay=5), r"decay must be in 0 … 4, got 5"),
     ],
 )
@@ -78,7 +106,7 @@ SHAPES = [(8, 8), (20, 8), (8, 20), (3, 8, 5)]
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_orthogonalize_equals_the_polynomial_of_the_singular_values(monkeypatch, shape):
-    monkeypatch.setattr(optimizers, "_has_bf16_products", lambda _device: False)
+    monkeypatch.setattr(optimizers, "has_bf16_products", lambda _device: False)
     torch.manual_seed(0)
     x = torch.randn(*shape)
     u, s, vh = torch.linalg.svd(x.double(), full_matrices=False)
@@ -103,7 +131,7 @@ def test_orthogonalize_in_bfloat16_rounds_after_each_operation(monkeypatch, shap
     def rounded(y):
         return y.bfloat16().double()
 
-    monkeypatch.setattr(optimizers, "_has_bf16_products", lambda _device: True)
+    monkeypatch.setattr(optimizers, "has_bf16_products", lambda _device: True)
     torch.manual_seed(0)
     x = torch.randn(*shape)
     tall = shape[-2] > shape[-1]
@@ -129,7 +157,7 @@ def test_orthogonalize_leaves_zero_alone():
 
 @pytest.mark.parametrize("bf16", [True, False])
 def test_products_are_in_bfloat16_only_where_the_processor_has_them(monkeypatch, bf16):
-    monkeypatch.setattr(optimizers, "_has_bf16_products", lambda _device: bf16)
+    monkeypatch.setattr(optimizers, "has_bf16_products", lambda _device: bf16)
     torch.manual_seed(0)
     x = torch.randn(16, 16)
     found = orthogonalize(x)
@@ -138,21 +166,21 @@ def test_products_are_in_bfloat16_only_where_the_processor_has_them(monkeypatch,
 
 
 def test_which_processors_multiply_bfloat16(monkeypatch):
-    optimizers._has_bf16_products.cache_clear()
+    kernels.has_bf16_products.cache_clear()
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
-    assert optimizers._has_bf16_products("cpu")
-    optimizers._has_bf16_products.cache_clear()
+    assert kernels.has_bf16_products("cpu")
+    kernels.has_bf16_products.cache_clear()
     monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
-    assert not optimizers._has_bf16_products("cpu")
-    assert optimizers._has_bf16_products("cuda")
-    optimizers._has_bf16_products.cache_clear()
+    assert not kernels.has_bf16_products("cpu")
+    assert kernels.has_bf16_products("cuda")
+    kernels.has_bf16_products.cache_clear()
 
 
 @pytest.mark.parametrize("nesterov", [True, False])
 @pytest.mark.parametrize("adjust", [None, "original", "match_rms_adamw"])
 def test_muon_goes_where_torch_goes(monkeypatch, nesterov, adjust):
     # Torch's polynomial runs in bfloat16: with the same precision the two agree to its rounding.
-    monkeypatch.setattr(optimizers, "_has_bf16_products", lambda _device: True)
+    monkeypatch.setattr(optimizers, "has_bf16_products", lambda _device: True)
     shapes = (6, 6), (12, 6), (6, 12), (6, 6)
     ends = []
     for make in (Muon, torch.optim.Muon):
@@ -172,7 +200,7 @@ def test_muon_goes_where_torch_goes(monkeypatch, nesterov, adjust):
 @pytest.mark.parametrize("nesterov", [True, False])
 def test_muon_is_its_equations(monkeypatch, nesterov):
     """Two steps, matrix by matrix; only the polynomial is the library's, in float32."""
-    monkeypatch.setattr(optimizers, "_has_bf16_products", lambda _device: False)
+    monkeypatch.setattr(optimizers, "has_bf16_products", lambda _device: False)
     torch.manual_seed(0)
     shapes = (3, 3), (6, 3), (3, 6), (3, 3)
     weights = [nn.Parameter(torch.randn(shape).double()) for shape in shapes]
@@ -240,6 +268,21 @@ def test_matrices_go_to_muon_and_the_rest_to_adamw():
     assert (muon.param_groups[0]["lr"], tables["lr"], vectors["lr"]) == (0.5, 0.25, 0.25)
     decays = muon.param_groups[0], tables, vectors
     assert [group["weight_decay"] for group in decays] == [0.1, 0.1, 0.0]
+
+
+def test_defaults_are_those_that_are_documented():
+    def default(function, name):
+        return inspect.signature(function).parameters[name].default
+
+    assert default(paper_schedule, "warmup") == 4000  # Vaswani et al. 2017, §5.3
+    assert [default(muon_and_adamw, n) for n in ("lr", "adamw_lr", "weight_decay")] == [
+        0.02,
+        3e-3,
+        0.0,
+    ]
+    muon, adamw = muon_and_adamw(Model())
+    assert muon.param_groups[0]["lr"] == 0.02
+    assert adamw.param_groups[0]["betas"] == (0.9, 0.98)  # of the same section
 
 
 def test_an_optimizer_with_nothing_to_do_is_left_out():

@@ -1,10 +1,13 @@
 """Checkpoints: whole or not there, and refused when they are not what they seem."""
 
+import enum
 import errno
 import os
-import pickle
+from collections import OrderedDict, defaultdict
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
@@ -140,10 +143,123 @@ def test_when_all_are_damaged_it_says_so(folder):
         latest_checkpoint(folder)
 
 
+def sign(checkpoint):
+    """Write the sums anew, as whoever planted something would."""
+    sums = [f"{checkpoints._sha256(checkpoint / n)}  {n}\n" for n in checkpoints.FILES]
+    (checkpoint / "SHA256SUMS").write_text("".join(sums))
+
+
 def test_state_is_never_unpickled_into_code(folder):
-    save_checkpoint(folder, 4, Tied(), {"step": os.system})
-    with pytest.raises(pickle.UnpicklingError, match="system"):
-        latest_checkpoint(folder)
+    newest = folder / "step-00000003"
+    torch.save({"step": os.system}, newest / "state.pt")
+    sign(newest)
+    with pytest.warns(RuntimeWarning, match=r"(?s)step-00000003 \(UnpicklingError.*system"):
+        assert latest_checkpoint(folder).state == {"step": 2}
+
+
+class Level(enum.IntEnum):
+    HIGH = 3
+
+
+class Name(enum.StrEnum):
+    A = "a"
+
+
+class Pair(NamedTuple):
+    x: float
+
+
+def test_what_is_not_plain_is_made_plain_before_it_is_written(folder):
+    state = {
+        np.str_("numpy"): [np.float64(1.5), np.int64(2), np.bool_(True), np.str_("s"), np.array(4)],
+        "enums": (Level.HIGH, Name.A),
+        "dicts": defaultdict(list, {np.int64(1): OrderedDict(a=1.0)}),
+        "named": Pair(np.float32(0.5)),
+        "tensor": torch.ones(2),
+        "none": None,
+    }
+    save_checkpoint(folder, 4, Tied(), state)
+    found = latest_checkpoint(folder).state
+    assert torch.equal(found.pop("tensor"), torch.ones(2))
+    assert found == {
+        "numpy": [1.5, 2, True, "s", 4],
+        "enums": (3, "a"),
+        "dicts": {1: {"a": 1.0}},
+        "named": (0.5,),
+        "none": None,
+    }
+    assert [type(x) for x in found["numpy"]] == [float, int, bool, str, int]
+    assert type(found["dicts"]) is dict
+    assert type(found["named"]) is tuple
+
+
+@pytest.mark.parametrize("thing", [np.zeros(2), os.system, {1, 2}, Tied(), b"x"])
+def test_what_cannot_be_read_back_is_refused_before_anything_is_lost(folder, thing):
+    for step in (3, 4):
+        with pytest.raises(ValueError, match=f"state must hold .* got {type(thing).__name__}"):
+            save_checkpoint(folder, step, Tied(), {"a": [{"x": thing}]})
+    assert latest_checkpoint(folder).state == {"step": 3}
+
+
+def test_what_was_written_is_read_back_before_older_ones_go(folder, monkeypatch):
+    def bad_disk(_state, file):
+        Path(file).write_bytes(b"not what was meant")
+
+    monkeypatch.setattr(checkpoints.torch, "save", bad_disk)
+    for step in (3, 4, 5):
+        with pytest.raises(Exception, match=r".") as error:
+            save_checkpoint(folder, step, Tied(), {"step": step})
+        assert not isinstance(error.value, AssertionError)
+    assert {"step-00000002", "step-00000003"} <= {*names(folder)}
+    assert latest_checkpoint(folder).state == {"step": 3}
+
+
+@pytest.mark.parametrize("sums", ["", "state.pt", "model.safetensors", "a b c\n"])
+def test_both_files_must_stand_in_the_sums(folder, sums):
+    newest = folder / "step-00000003"
+    lines = (newest / "SHA256SUMS").read_text().splitlines(keepends=True)
+    kept = sums if sums.endswith("\n") else "".join(x for x in lines if sums and sums in x)
+    (newest / "SHA256SUMS").write_text(kept)
+    flip(newest / "model.safetensors")
+    with pytest.warns(RuntimeWarning, match="step-00000003"):
+        assert latest_checkpoint(folder).state == {"step": 2}
+
+
+def test_only_folders_of_a_number_are_touched_and_they_count_as_numbers(tmp_path):
+    mine = ["step-a", "step-b", "step-00000002-best", "partial", "step-1", "try", "step-0000000x"]
+    for name in mine:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "mine").write_text("kept")
+    (tmp_path / "step-z.txt").write_text("kept")
+    (tmp_path / "step-00000001").write_text("a file of that name")
+    (tmp_path / "step-00000000").symlink_to(tmp_path / "step-a", target_is_directory=True)
+    before = set(tmp_path.rglob("*"))
+    steps = [99_999_998, 99_999_999, 100_000_000, 100_000_001]
+    for step in steps:
+        save_checkpoint(tmp_path, step, Tied(), {"step": step})
+        assert latest_checkpoint(tmp_path).state == {"step": step}
+    assert before <= set(tmp_path.rglob("*"))
+    new = {path.name for path in tmp_path.iterdir()} - {path.name for path in before}
+    assert new == {"step-100000000", "step-100000001"}
+
+
+def test_a_step_is_a_number_and_a_folder_a_folder(tmp_path):
+    with pytest.raises(ValueError, match="step must be at least 0, got -1"):
+        save_checkpoint(tmp_path, -1, Tied(), {})
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError, match="folder must be a folder, got the file"):
+        latest_checkpoint(tmp_path / "file")
+    with pytest.raises(ValueError, match=r"checkpoint must be a folder to write in, got .*file"):
+        checkpoints.writable_folder(tmp_path / "file")
+    with pytest.raises(ValueError, match="checkpoint must be None or a folder, got ''"):
+        checkpoints.writable_folder("")
+
+
+def test_a_tilde_stands_for_the_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert checkpoints.writable_folder("~/runs") == tmp_path / "runs"
+    assert names(tmp_path / "runs") == []
 
 
 @pytest.mark.parametrize(
@@ -168,7 +284,7 @@ def test_death_while_writing_leaves_the_checkpoints_as_they_were(folder, monkeyp
         patch.setattr(f"transformer_lib.{place}", die)
         with pytest.raises(Death):
             save_checkpoint(folder, 4, Tied(seed=4), {"step": 4})
-    assert {*names(folder)} - {"partial"} == {"step-00000002", "step-00000003"}
+    assert {*names(folder)} - {"step-00000004.partial"} == {"step-00000002", "step-00000003"}
     assert latest_checkpoint(folder).state == {"step": 3}
     save_checkpoint(folder, 4, Tied(seed=4), {"step": 4})
     assert latest_checkpoint(folder).state == {"step": 4}

@@ -228,25 +228,9 @@ def test_the_loss_must_be_of_the_kind_that_was_saved(tmp_path, saved, resumed, m
         run(tmp_path, steps=3, loss=resumed)
 
 
-def test_checkpoints_from_before_losses_had_state_still_serve(tmp_path, monkeypatch):
-    whole = run(loss=stateless)
-    run(tmp_path, steps=7, loss=stateless)
-    from transformer_lib.training import train as training
-
-    latest = training.latest_checkpoint
-
-    def older(folder):
-        found = latest(folder)
-        del found.state["losses"]
-        return found
-
-    monkeypatch.setattr(training, "latest_checkpoint", older)
-    assert run(tmp_path, loss=stateless)[1] == whole[1]
-
-
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="its children are forked")
 def test_killed_at_random_moments_it_ends_as_if_left_alone(tmp_path):
-    assert int(program("killed_memory.py", tmp_path)) >= 20
+    assert int(program("killed_memory.py", tmp_path, 12)) >= 12
     weights, losses, scores = torch.load(tmp_path / "one.pt")
     ends = sorted(tmp_path.glob("many-*.pt"))
     assert ends

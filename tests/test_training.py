@@ -16,10 +16,12 @@ from torch.nn.functional import cross_entropy
 from torch.testing import assert_close
 
 from transformer_lib.training import train as training
+from transformer_lib.training.checkpoints import latest_checkpoint
 from transformer_lib.training.history import History
-from transformer_lib.training.losses import token_loss
+from transformer_lib.training.losses import token_loss, token_sum
 from transformer_lib.training.schedules import cosine_schedule
 from transformer_lib.training.train import train
+from transformer_lib.weights import load_weights
 
 PROGRAMS = Path(__file__).parent / "programs"
 
@@ -51,6 +53,13 @@ def run(batches=None, *, model=None, steps=12, lr=1e-2, optimizer=None, **option
     optimizer = optimizer or torch.optim.AdamW(model.parameters(), lr=lr)
     batches = Batches() if batches is None else batches
     return model, train(model, loss, batches, optimizer=optimizer, steps=steps, **options)
+
+
+def train_with(loss, batches=None, *, model, optimizer=None, steps=12, **options):
+    """The same with another loss."""
+    optimizer = optimizer or torch.optim.AdamW(model.parameters(), lr=1e-2)
+    batches = Batches() if batches is None else batches
+    return train(model, loss, batches, optimizer=optimizer, steps=steps, **options)
 
 
 def same(model, other):
@@ -118,6 +127,39 @@ def test_accumulation_equals_one_big_batch():
     assert_close(model.state_dict(), big.state_dict(), rtol=0, atol=1e-12)
 
 
+def test_sums_and_counts_of_unequal_batches_are_those_of_one_large_batch():
+    class Unequal:
+        def __getitem__(self, n):
+            return tuple(x[: 1 + n % 3] for x in Doubled(Batches())[n])
+
+    class Joined:
+        def __getitem__(self, n):
+            pairs = zip(*(Unequal()[3 * n + i] for i in range(3)), strict=True)
+            return tuple(torch.cat(parts) for parts in pairs)
+
+    def summed(model, batch):
+        return (model(batch[0]) - batch[1]).square().sum(), len(batch[0])
+
+    model = make_model(0.0).double()
+    history = train_with(summed, Unequal(), model=model, accumulate=3)
+    big, big_history = run(Joined(), model=make_model(0.0).double())
+    assert_close(history.loss, big_history.loss, rtol=0, atol=1e-12)
+    assert_close(history.grad_norm, big_history.grad_norm, rtol=0, atol=1e-12)
+    assert_close(model.state_dict(), big.state_dict(), rtol=0, atol=1e-12)
+
+
+def test_a_step_in_which_nothing_counts_changes_nothing():
+    def summed(model, batch):
+        return model(batch[0]).sum() * 0.0, torch.tensor(0)
+
+    model = make_model()
+    history = train_with(
+        summed, model=model, steps=1, optimizer=torch.optim.SGD(model.parameters(), lr=1)
+    )
+    assert history.loss == [0.0]
+    assert same(model, make_model())
+
+
 class Doubled:
     """The same batches in float64."""
 
@@ -137,12 +179,13 @@ def test_clipping_shortens_the_gradient_and_reports_its_true_length():
             lengths.append(torch.cat(grads).norm().item())
             super().step()
 
-    for clip in (None, 1e-2):
+    for clip in (None, 1e-2, 5.0):
         model = make_model()
         run(model=model, steps=1, clip=clip, optimizer=Spy(model.parameters(), lr=0.1))
     history = run(steps=1, clip=1e-2)[1]
-    free, clipped = lengths
-    assert free > 0.1
+    free, clipped, hardly = lengths
+    assert free > 1.5
+    assert hardly == pytest.approx(min(free, 5.0), rel=1e-3)
     assert clipped == pytest.approx(1e-2, rel=1e-3)
     assert history.grad_norm == [pytest.approx(free)]
 
@@ -214,8 +257,7 @@ def test_finite_batches_are_repeated(batches):
         def __getitem__(self, n):
             return make_batch(n % 5)
 
-    # Without dropout: a DataLoader draws random numbers of its own.
-    plain = [run(b, model=make_model(0.0))[0] for b in (batches, Repeated())]
+    plain = [run(b)[0] for b in (batches, Repeated())]  # a DataLoader's numbers are its own
     assert same(*plain)
 
 
@@ -258,9 +300,10 @@ def test_run_in_two_parts_is_the_run_in_one_bit_by_bit(tmp_path, accumulate):
     assert history.scores == history_again.scores
 
 
-def test_iterables_without_index_go_on_where_they_were(tmp_path):
+@pytest.mark.parametrize("given", [True, False])
+def test_iterables_without_index_go_on_where_they_were(tmp_path, given):
     def loader():
-        shuffled = torch.Generator().manual_seed(3)
+        shuffled = torch.Generator().manual_seed(3) if given else None
         data = [make_batch(n) for n in range(5)]
         return torch.utils.data.DataLoader(data, batch_size=None, shuffle=True, generator=shuffled)
 
@@ -269,9 +312,10 @@ def test_iterables_without_index_go_on_where_they_were(tmp_path):
     assert same(whole, recipe(tmp_path / "parts", batches=loader())[0])
 
 
-def test_finished_run_is_not_run_again(tmp_path):
+def test_finished_run_is_not_run_again(tmp_path, monkeypatch):
     model, history = recipe(tmp_path)
-    again, history_again = recipe(tmp_path, batches=[None])  # no batch is looked at
+    monkeypatch.setattr(training.StepLoss, "add", None)  # no step is made
+    again, history_again = recipe(tmp_path)
     assert same(model, again)
     assert history == history_again
 
@@ -284,9 +328,9 @@ def test_evaluation_changes_nothing(tmp_path):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="its children are forked")
-def test_killed_at_random_moments_it_ends_as_if_left_alone(tmp_path):
-    kills = int(program("killed_training.py", tmp_path))
-    assert kills >= 20
+@pytest.mark.parametrize("batches", ["indexed", "loader"])
+def test_killed_at_random_moments_it_ends_as_if_left_alone(tmp_path, batches):
+    assert int(program("killed_training.py", tmp_path, 12, batches)) >= 12
     weights, losses, scores = torch.load(tmp_path / "one.pt")
     ends = sorted(tmp_path.glob("many-*.pt"))
     assert ends
@@ -318,7 +362,7 @@ def test_two_processes_do_what_one_does_with_the_double_batch(parallel, position
 
 @pytest.mark.parametrize("positions", ["rotary", "sinusoidal"])
 def test_two_processes_resume_bit_by_bit(parallel, positions):
-    weights, losses = torch.load(parallel / f"{positions}.pt")
+    weights, losses = torch.load(parallel / f"{positions}-noisy.pt")
     weights_again, losses_again = torch.load(parallel / f"{positions}-again.pt")
     assert losses == losses_again
     assert all(torch.equal(weights[name], weights_again[name]) for name in weights)
@@ -329,6 +373,18 @@ def test_two_processes_with_two_batches_each_do_what_one_does_with_four(parallel
     alone, history = parallel_training.run(accumulate=4)
     assert_close(losses, history.loss, rtol=0, atol=1e-6)
     assert_close(weights, alone.state_dict(), rtol=0, atol=1e-6)
+
+
+def test_sums_and_counts_of_two_processes_are_those_of_one(parallel):
+    def count(n):
+        batch = parallel_training.Batches()[n]
+        return parallel_training.summed_loss(lambda *_: torch.zeros(*batch[0].shape, 12), batch)[1]
+
+    assert len({int(count(n)) for n in range(4)}) > 1  # they count unequally many tokens
+    alone, history = parallel_training.run(accumulate=4, loss=parallel_training.summed_loss)
+    weights, losses = torch.load(parallel / "summed.pt")
+    assert_close(losses, history.loss, rtol=0, atol=1e-9)
+    assert_close(weights, alone.state_dict(), rtol=0, atol=1e-9)
 
 
 def test_a_group_of_one_process_is_no_different(tmp_path):
@@ -376,8 +432,10 @@ def test_nan_stops_with_the_step_and_keeps_the_last_checkpoint(tmp_path, what):
             every=4,
         )
     assert all(p.isfinite().all() for p in model.parameters())
-    assert [path.name for path in sorted(tmp_path.iterdir())] == ["step-00000004", "step-00000008"]
-    assert same(run(steps=8)[0], run(steps=8, checkpoint=tmp_path)[0])
+    assert {path.name for path in tmp_path.glob("step-*")} == {"step-00000004", "step-00000008"}
+    kept = make_model()
+    load_weights(kept, latest_checkpoint(tmp_path).weights_file)
+    assert same(run(steps=8)[0], kept)
 
 
 def test_nan_without_checkpoint_names_the_step():
@@ -404,7 +462,7 @@ def test_checkpoint_of_other_optimizers_is_refused(tmp_path):
     recipe(tmp_path, stop=4)
     model = make_model()
     two = [torch.optim.AdamW(model[0].parameters()), torch.optim.AdamW(model[3].parameters())]
-    with pytest.raises(ValueError, match=r"optimizer must be 1 of them, .*got 2"):
+    with pytest.raises(ValueError, match=r"as many optimizers as go on with it, 2: .* from 1"):
         run(model=model, optimizer=two, checkpoint=tmp_path)
     assert same(model, make_model())
 
@@ -425,7 +483,7 @@ def test_damaged_checkpoint_is_refused_and_the_one_before_used(tmp_path):
         ({"steps": 0}, "steps must be at least 1, got 0"),
         ({"accumulate": 0}, "accumulate must be at least 1, got 0"),
         ({"every": -1}, "every must be at least 1, got -1"),
-        ({"clip": 0.0}, "clip must be None or positive, got 0.0"),
+        ({"clip": 0.0}, "clip must be positive and finite, got 0.0"),
         ({"batches": []}, "batches must hold at least one batch, got none"),
         ({"batches": iter([make_batch(0)])}, "batches must not run out"),
         ({"evaluate": lambda model: torch.ones(1)}, "evaluate must return numbers, .* got Tensor"),
@@ -480,6 +538,36 @@ def test_label_smoothing_spreads_over_all_classes():
     assert_close(token_loss(logits, targets, pad_id=0, label_smoothing=0.1), expected)
 
 
+def test_token_sum_is_the_mean_in_two_parts():
+    logits, targets = torch.randn(2, 3, 5), torch.tensor([[1, 2, 0], [4, 0, 0]])
+    for options in ({}, {"label_smoothing": 0.3}):
+        summed, count = token_sum(logits, targets, pad_id=0, **options)
+        assert count == 3
+        assert_close(summed / count, token_loss(logits, targets, pad_id=0, **options))
+
+
+def test_token_loss_of_padding_alone_is_zero():
+    logits = torch.randn(2, 3, 5, requires_grad=True)
+    loss = token_loss(logits, torch.zeros(2, 3, dtype=torch.long), pad_id=0)
+    loss.backward()
+    assert loss == 0
+    assert torch.equal(logits.grad, torch.zeros(2, 3, 5))
+
+
+@pytest.mark.parametrize("function", [token_loss, token_sum])
+@pytest.mark.parametrize("smoothing", [-0.1, 1.0, math.nan, "0.1"])
+def test_label_smoothing_is_a_probability(function, smoothing):
+    with pytest.raises(ValueError, match=r"label_smoothing must be in \[0, 1\), got"):
+        function(torch.randn(1, 1, 5), torch.ones(1, 1).long(), pad_id=0, label_smoothing=smoothing)
+
+
+@pytest.mark.parametrize("smoothing", [0.01, 0.1, 0.6])
+def test_label_smoothing_is_what_torch_takes_it_for(smoothing):
+    logits, targets = torch.randn(1, 4, 5), torch.randint(1, 5, (1, 4))
+    expected = cross_entropy(logits[0], targets[0], label_smoothing=smoothing)
+    assert_close(token_loss(logits, targets, pad_id=0, label_smoothing=smoothing), expected)
+
+
 def test_token_loss_refuses_shapes_that_do_not_fit():
     with pytest.raises(ValueError, match=r"targets must have the shape .*\(2, 3\), got \(2, 4\)"):
         token_loss(torch.randn(2, 3, 5), torch.zeros(2, 4, dtype=torch.long), pad_id=0)
@@ -487,9 +575,9 @@ def test_token_loss_refuses_shapes_that_do_not_fit():
 
 def test_random_numbers_of_accelerators_are_kept_too(tmp_path, monkeypatch):
     states = [torch.tensor([1, 2], dtype=torch.uint8)]
-    monkeypatch.setattr(training.torch.cuda, "get_rng_state_all", lambda: states)
+    monkeypatch.setattr(torch.cuda, "get_rng_state_all", lambda: states)
     restored = []
-    monkeypatch.setattr(training.torch.cuda, "set_rng_state_all", restored.append)
+    monkeypatch.setattr(torch.cuda, "set_rng_state_all", restored.append)
     recipe(tmp_path, stop=4)
     recipe(tmp_path)
     assert torch.equal(restored[0][0], states[0])

@@ -68,6 +68,17 @@ def positive(**values: float) -> None:
             raise ValueError(f"{name} must be positive and finite, got {value!r}")
 
 
+def not_negative(**values: float) -> None:
+    """Refuse what is not a finite number of at least 0.
+
+    Raises:
+        ValueError: naming the argument.
+    """
+    for name, value in values.items():
+        if not _is_number(value) or not 0.0 <= value < math.inf:
+            raise ValueError(f"{name} must be at least 0 and finite, got {value!r}")
+
+
 def probability(**values: float) -> None:
     """Refuse what no dropout can be: it is in [0, 1).
 

@@ -14,10 +14,10 @@ import torch
 from conftest import ROOT, settle
 from ipywidgets.embed import embed_data
 from small_page import keep_inside
-from transformer_lib.page_models import TextWriter
-from transformer_lib.widgets import AttentionExplorer, slideshow
 
 from transformer_lib.models.gpt import GPT, GPTConfig
+from transformer_lib.show.page_models import TextWriter
+from transformer_lib.show.widgets import AttentionExplorer, slideshow
 
 RUN = "window.ran=1;alert(1)"
 HOSTILE = [

@@ -1,6 +1,6 @@
 """Part II: blocks, stacks, models, generation, training, saving, optimizers, metrics, data."""
 
-from faults.fault import faults_of
+from faults.fault import Fault, faults_of
 
 _feed_forward = faults_of("layers/feed_forward.py", "test_feed_forward.py")
 _blocks = faults_of("layers/blocks.py", "test_layers.py")
@@ -16,6 +16,11 @@ _choosing = faults_of("choosing.py", "test_generation.py")
 _generation = faults_of("generation.py", "test_generation.py")
 _writing_on = faults_of("generation.py", "test_writing_on.py")
 _train = faults_of("training/train.py", "test_training.py")
+_run = faults_of("training/run.py", "test_training.py")
+_runs = faults_of("training/run.py", "test_runs.py")
+_step = faults_of("training/step.py", "test_training.py")
+_rates = faults_of("training/rates.py", "test_training.py")
+_batches = faults_of("training/batches.py", "test_training.py")
 _losses = faults_of("training/losses.py", "test_training.py")
 _checkpoints = faults_of("training/checkpoints.py", "test_saving.py")
 _weights = faults_of("weights.py", "test_saving.py")
@@ -601,66 +606,66 @@ FAULTS = [
     ),
     _train(
         "training: clipping after the step",
-        "            norm = nn.utils.clip_grad_norm_(",
-        "            for o in optimizers:\n"
+        "            norm = clip_gradient(",
+        "            for o in rates.optimizers:\n"
         "                o.step()\n"
-        "            optimizers = []\n"
-        "            norm = nn.utils.clip_grad_norm_(",
+        "            rates.optimizers = []\n"
+        "            norm = clip_gradient(",
         "clipping_shortens_the_gradient_and_reports_its_true_length",
     ),
-    _train(
+    _step(
         "training: the reported length is the clipped one",
-        "history.grad_norm.append(norm.item())",
-        "history.grad_norm.append(min(norm.item(), clip or math.inf))",
+        "math.inf if clip is None else clip).item()",
+        "math.inf if clip is None else clip).clamp(max=clip).item()",
         "clipping_shortens_the_gradient_and_reports_its_true_length",
     ),
-    _train(
+    _step(
         "training: accumulated gradients summed, not averaged",
-        "next(stream)) / accumulate",
-        "next(stream))",
+        "value = value / self._batches",
+        "value = value / 1",
         "accumulation_equals_one_big_batch",
     ),
-    _train(
+    _rates(
         "training: the schedule counts from 0",
-        "schedule(step)\n",
-        "schedule(step - 1)\n",
+        "float(self._schedule(step))",
+        "float(self._schedule(step - 1))",
         "schedule_multiplies_the_rate_of_every_group_from_step_one",
     ),
-    _train(
+    _rates(
         "training: the factors of the schedule multiply up",
-        'group.setdefault("initial_lr", group["lr"]) * factor',
-        'group["lr"] * factor',
+        'group["lr"] = lr * factor',
+        'group["lr"] = group["lr"] * factor',
         "schedule_multiplies_the_rate_of_every_group_from_step_one",
     ),
-    _train(
+    _rates(
         "training: the schedule moves the first group only",
-        "for group in groups:\n",
-        "for group in groups[:1]:\n",
+        '            group["lr"] = lr * factor\n',
+        '            group["lr"] = lr * factor\n            break\n',
         "schedule_multiplies_the_rate_of_every_group_from_step_one",
     ),
-    _train(
+    _run(
         "training: evaluation in training mode",
-        "model.eval()",
+        "self.model.eval()",
         "pass",
         "mode_is_training_within_and_as_before_afterwards",
     ),
-    _train(
+    _run(
         "training: evaluation changes the random numbers of training",
-        "    _set_random_state(state)\n    _check_plain",
-        "    _check_plain",
+        "with random_numbers_kept(self.generators), modes_kept",
+        "with modes_kept",
         "evaluation_changes_nothing",
     ),
     _train(
         "training: a NaN is noticed after the step",
-        "            _check_finite(step, total.item(), norm.item(), checkpoint)\n"
-        "            for o in optimizers:\n"
+        "            check_finite(step, value, norm)\n"
+        "            for o in rates.optimizers:\n"
         "                o.step()\n",
-        "            for o in optimizers:\n"
+        "            for o in rates.optimizers:\n"
         "                o.step()\n"
-        "            _check_finite(step, total.item(), norm.item(), checkpoint)\n",
+        "            check_finite(step, value, norm)\n",
         "nan_stops_with_the_step_and_keeps_the_last_checkpoint",
     ),
-    _train(
+    _step(
         "training: only the loss is watched for NaN",
         '(("loss", loss), ("length of the gradient", norm))',
         '(("loss", loss),)',
@@ -672,46 +677,46 @@ FAULTS = [
         "enabled=True",
         "autocast_computes_products_in_bfloat16_and_keeps_weights_in_float32",
     ),
-    _train(
+    _run(
         "training: the random state is not restored",
-        '_set_random_state(found.state["random"][rank])',
+        'set_random_state(own["random"], self.generators)',
         "pass",
         TWO_PARTS,
     ),
-    _train(
+    _run(
         "training: the state of the optimizer is not loaded",
-        "optimizer.load_state_dict(state)",
+        'optimizer.load_state_dict({"state": state, "param_groups": groups})',
         "pass",
         TWO_PARTS,
     ),
-    _train(
+    _run(
         "training: the weights are not loaded",
-        "load_weights(model, found.weights_file)",
+        "load_weights(self.model, found.weights_file)",
         "pass",
         TWO_PARTS,
     ),
-    _train(
+    _run(
         "training: a resumed run begins with the first batch",
-        "len(history) * accumulate * world + rank",
-        "rank",
+        "reading.start(read)",
+        "reading.start(0)",
         TWO_PARTS,
     ),
-    _train(
+    _run(
         "training: a resumed run forgets that a step took several batches",
-        "len(history) * accumulate * world + rank",
-        "len(history) * world + rank",
+        'len(self.history) * self.settings["accumulate"]',
+        "len(self.history)",
         TWO_PARTS,
     ),
-    _train(
+    _run(
         "training: a resumed run forgets what evaluation had found",
-        '"history": asdict(history),',
-        '"history": asdict(history) | {"scores": {}},',
+        '"history": vars(self.history),',
+        '"history": vars(self.history) | {"scores": {}},',
         TWO_PARTS,
     ),
-    _train(
+    _batches(
         "training: every process reads the same batches",
-        "* world + rank, world)",
-        "* world, world)",
+        "count(n * stride + rank, stride)",
+        "count(n * stride, stride)",
         "two_processes_do_what_one_does_with_the_double_batch",
     ),
     _losses(
@@ -731,11 +736,122 @@ FAULTS = [
         "    return F.cross_entropy(\n",
         "label_smoothing_spreads_over_all_classes",
     ),
+    _runs(
+        "training: another run in the folder goes on",
+        "if others:",
+        "if False:",
+        "another_run_is_refused_with_the_difference",
+    ),
+    _runs(
+        "training: what breaks evaluation loses the steps",
+        "        finally:\n            self._save()",
+        "        finally:\n            pass\n        self._save()",
+        "what_breaks_evaluation_leaves_the_steps",
+    ),
+    _runs(
+        "training: a part in evaluation mode is trained",
+        "if not self.model.training:",
+        "if True:",
+        "a_part_in_evaluation_mode_stays_so",
+    ),
+    _runs(
+        "training: Ctrl-C is not waited for",
+        "Interrupt(alone)",
+        "Interrupt(False)",
+        "ctrl_c_waits_for_the_end_of_the_step_and_saves",
+    ),
+    _run(
+        "training: all processes go on with the random numbers of the first",
+        'own = found.state["processes"][parallel.rank()]\n            self._',
+        'own = found.state["processes"][0]\n            self._',
+        "two_processes_resume_bit_by_bit",
+    ),
+    Fault(
+        "training: nothing but the loss and the gradient is watched for NaN",
+        "training/step.py",
+        "if not good.all():",
+        "if False:",
+        "test_runs.py::test_spoiled_weights_are_never_kept_as_good",
+    ),
+    Fault(
+        "training: all parameters of the model are clipped",
+        "training/rates.py",
+        'self.parameters = [p for group in self.groups for p in group["params"]]',
+        "self.parameters = list(model.parameters())",
+        "test_runs.py::test_only_what_the_optimizer_moves_is_clipped_and_cleared",
+    ),
+    Fault(
+        "training: two processes write in one folder",
+        "training/lock.py",
+        "fcntl.LOCK_EX | fcntl.LOCK_NB",
+        "fcntl.LOCK_SH | fcntl.LOCK_NB",
+        "test_runs.py::test_a_folder_is_for_one_process_and_a_dead_one_blocks_nobody",
+    ),
+    Fault(
+        "training: Python's random numbers are not restored",
+        "training/random_state.py",
+        'random.setstate(state["python"])',
+        "pass",
+        "test_runs.py::test_all_random_numbers_come_back",
+    ),
+    Fault(
+        "training: batches without an index are read with the numbers of training",
+        "training/batches.py",
+        "            while batch is not _END:\n"
+        "                yield batch\n"
+        "                with self._random:",
+        "            while batch is not _END:\n"
+        "                yield batch\n"
+        "                if True:",
+        "test_training.py::test_iterables_without_index_go_on_where_they_were",
+    ),
+    Fault(
+        "training: sums are divided by the counts of the last batch",
+        "training/step.py",
+        "sum(self._counts)",
+        "self._counts[-1]",
+        "test_training.py::test_sums_and_counts_of_unequal_batches_are_those_of_one_large_batch",
+    ),
+    Fault(
+        "saving: numbers of numpy are written as they are",
+        "training/checkpoints.py",
+        'state = plain(state, "state must hold")',
+        "pass",
+        "test_saving.py::test_what_is_not_plain_is_made_plain_before_it_is_written",
+    ),
+    Fault(
+        "saving: what was written is not read back",
+        "training/checkpoints.py",
+        "    _read(partial)\n",
+        "",
+        "test_saving.py::test_what_was_written_is_read_back_before_older_ones_go",
+    ),
+    Fault(
+        "saving: a file that the sums do not name is trusted",
+        "training/checkpoints.py",
+        "        if name not in sums:\n",
+        "        if name not in sums:\n            continue\n        if False:\n",
+        "test_saving.py::test_both_files_must_stand_in_the_sums",
+    ),
+    Fault(
+        "saving: other folders are taken for checkpoints",
+        "training/checkpoints.py",
+        "form.fullmatch(path.name)",
+        "form.match(path.name)",
+        "test_saving.py::test_only_folders_of_a_number_are_touched_and_they_count_as_numbers",
+    ),
+    Fault(
+        "saving: steps are sorted as words",
+        "training/checkpoints.py",
+        "(int(name[1]), path)",
+        "(name[1], path)",
+        "test_saving.py::test_only_folders_of_a_number_are_touched_and_they_count_as_numbers",
+    ),
     # --- saving
     _checkpoints(
         "saving: a checkpoint is written under its own name",
-        'folder / "partial", folder / f"step-{step:08d}"',
-        'folder / f"step-{step:08d}", folder / f"step-{step:08d}"',
+        'partial = folder / f"{final.name}.partial"',
+        "partial = final",
         DEATH,
     ),
     _weights(
@@ -771,14 +887,14 @@ FAULTS = [
     ),
     _checkpoints(
         "saving: the sums are not checked",
-        "if _sha256(path / name) != expected:",
+        "if _sha256(path / name) != sums[name]:",
         "if False:",
         "damaged_checkpoint_is_passed_over",
     ),
     _checkpoints(
         "saving: the oldest checkpoint is taken",
-        "reverse=True",
-        "reverse=False",
+        "reversed(_numbered(folder))",
+        "_numbered(folder)",
         "newest_checkpoint_is_found_and_two_are_kept",
     ),
     _checkpoints(

@@ -12,7 +12,7 @@ _adaptive = faults_of("layers/adaptive.py", "test_transformer_xl.py")
 _streams = faults_of("data/streams.py", "test_data_streams.py")
 _segments = faults_of("training/segments.py", "test_segments.py")
 _bits = faults_of("measure/bits.py", "test_segments.py")
-_train = faults_of("training/train.py", "test_segments.py")
+_run = faults_of("training/run.py", "test_segments.py")
 
 
 TERMS = "it_is_the_four_terms_over_all_pairs"
@@ -415,16 +415,16 @@ FAULTS = [
         "losses, _ = read(segment.inputs, memory,",
         "bits_are_those_of_one_long_pass",
     ),
-    _train(
+    _run(
         "memory not saved",
-        'loss.state_dict() if hasattr(loss, "state_dict") else None',
-        "None",
+        'self.loss.state_dict() if hasattr(self.loss, "state_dict") else None',
+        "{} if hasattr(self.loss, 'state_dict') else None",
         TWO_PARTS,
     ),
-    _train(
+    _run(
         "memory not restored",
-        "        loss.load_state_dict(state)\n",
-        "        pass\n",
+        'self.loss.load_state_dict(own["loss"])',
+        "pass",
         TWO_PARTS,
     ),
 ]

@@ -1,6 +1,6 @@
 """As `killed_training`, with a model that reads a stream and carries its memory along.
 
-    python killed_memory.py FOLDER
+    python killed_memory.py FOLDER KILLS
 
 In evaluation the same loss reads other streams.
 """
@@ -47,4 +47,4 @@ def run(folder, kept, *, steps=90):
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), run)
+    main(Path(sys.argv[1]), int(sys.argv[2]), run)

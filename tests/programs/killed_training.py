@@ -1,6 +1,9 @@
 """Train in child processes that are killed at random moments, until one of them comes to the end.
 
-    python killed_training.py FOLDER
+    python killed_training.py FOLDER KILLS BATCHES
+
+BATCHES are `indexed`, or come from a `loader`: a DataLoader that shuffles, in which the data draw
+from Python's and numpy's random numbers, as the loss does from a generator of its own.
 
 Writes to the folder what a run that was left alone ends with, and what killed ones do, and prints
 how often it killed. Children are forked, so that torch is imported only once.
@@ -11,10 +14,13 @@ import random
 import signal
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
+from torch.utils.data import DataLoader, Dataset
 
 from transformer_lib.training.optimizers import muon_and_adamw
 from transformer_lib.training.schedules import cosine_schedule
@@ -31,20 +37,41 @@ class Batches:
         return x, x.sum(dim=1, keepdim=True)
 
 
-def run(folder, kept):
+class Data(Dataset):
+    """Twenty pairs, each look at one of them a little different."""
+
+    def __len__(self):
+        return 20
+
+    def __getitem__(self, n):
+        x, y = Batches()[n]
+        return x + 0.1 * random.random(), y + 0.1 * np.random.random()  # noqa: NPY002
+
+
+def run(folder, kept, batches="indexed"):
     """Train a model with dropout, so that random numbers count, and keep the result."""
     torch.manual_seed(0)
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002
+    noise = torch.Generator().manual_seed(1)
+    loader = DataLoader(Data(), batch_size=3, shuffle=True)
+
+    def loss(model, batch):
+        drawn = random.random() + np.random.random() + torch.rand((), generator=noise)  # noqa: NPY002
+        return (model(batch[0]) - batch[1]).square().mean() * (1 + 0.1 * drawn)
+
     model = nn.Sequential(nn.Linear(6, 16), nn.Tanh(), nn.Dropout(0.2), nn.Linear(16, 1))
     history = train(
         model,
-        lambda model, batch: (model(batch[0]) - batch[1]).square().mean(),
-        Batches(),
+        loss,
+        Batches() if batches == "indexed" else loader,
         optimizer=muon_and_adamw(model),
         schedule=cosine_schedule(STEPS, warmup=10),
         steps=STEPS,
         evaluate=lambda model: torch.rand(()).item(),
         checkpoint=folder,
         every=2,
+        generators=[noise],
     )
     torch.save((model.state_dict(), history.loss, history.scores), kept)
 
@@ -72,14 +99,14 @@ def life(seconds, run, folder, kept):
     return False
 
 
-def main(folder, run=run):
-    """Write what a run of one life ends with, and runs of many lives, 24 kills in all or more."""
+def main(folder, most, run):
+    """Write what a run of one life ends with, and runs of many lives, `most` kills or more."""
     torch.set_num_threads(1)
     start = time.perf_counter()
     run(folder / "checkpoints", folder / "one.pt")
     duration = time.perf_counter() - start
     chance, kills, runs = random.Random(), 0, 0
-    while kills < 24:
+    while kills < most:
         place = folder / f"checkpoints-{runs}", folder / f"many-{runs}.pt"
         while not life(chance.uniform(0, duration / 20), run, *place):
             kills += 1
@@ -88,4 +115,4 @@ def main(folder, run=run):
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), partial(run, batches=sys.argv[3]))

@@ -6,6 +6,7 @@ Without torchrun it is one process, which takes two batches a step.
 """
 
 import os
+import random
 import sys
 from pathlib import Path
 
@@ -13,7 +14,8 @@ import torch
 import torch.distributed as dist
 
 from transformer_lib.models.transformer import Transformer, TransformerConfig
-from transformer_lib.training.losses import token_loss
+from transformer_lib.training import parallel
+from transformer_lib.training.losses import token_loss, token_sum
 from transformer_lib.training.train import train
 
 
@@ -38,13 +40,29 @@ def loss(model, batch):
     return token_loss(model(*batch), batch[0], pad_id=0)
 
 
-def run(batches=None, *, steps=12, positions="rotary", **options):
+def noisy_loss(model, batch):
+    """The same, with random numbers that each process draws for itself."""
+    return loss(model, batch) * (1 + 0.1 * torch.rand(()) + 0.1 * random.random())
+
+
+def summed_loss(model, batch):
+    """The same as a sum, of batches in which unequally many tokens count."""
+    ids = batch[0].clone()
+    ids[int(ids.sum()) % 4 :] = 0  # padding
+    ids[0, 0] = 3
+    return token_sum(model(*batch), ids, pad_id=0)
+
+
+def run(batches=None, *, steps=12, positions="rotary", dropout=0.0, loss=loss, **options):
     """Train from the same start every time, and return model and history."""
     torch.manual_seed(0)
     sizes = {"d_model": 16, "num_heads": 2, "num_encoder_layers": 1, "num_decoder_layers": 1}
-    config = TransformerConfig(12, 12, d_ff=32, dropout=0.0, positions=positions, **sizes)
+    config = TransformerConfig(12, 12, d_ff=32, dropout=dropout, positions=positions, **sizes)
     model = Transformer(config).double()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+    if dropout:  # each process draws numbers of its own
+        torch.manual_seed(parallel.rank())
+        random.seed(parallel.rank())
     history = train(model, loss, batches or Batches(), optimizer=optimizer, steps=steps, **options)
     return model, history
 
@@ -52,16 +70,19 @@ def run(batches=None, *, steps=12, positions="rotary", **options):
 def main(folder):
     """Train in one go, and in two with a checkpoint between them."""
     dist.init_process_group("gloo")
-    for positions in ("rotary", "sinusoidal"):
-        model, history = run(positions=positions)
-        run(positions=positions, steps=7, checkpoint=folder / positions)
-        again, history_again = run(positions=positions, checkpoint=folder / positions)
+
+    def keep(name, model, history):
         if dist.get_rank() == 0:
-            torch.save((model.state_dict(), history.loss), folder / f"{positions}.pt")
-            torch.save((again.state_dict(), history_again.loss), folder / f"{positions}-again.pt")
-    two_a_step = run(accumulate=2)
-    if dist.get_rank() == 0:
-        torch.save((two_a_step[0].state_dict(), two_a_step[1].loss), folder / "accumulated.pt")
+            torch.save((model.state_dict(), history.loss), folder / f"{name}.pt")
+
+    for positions in ("rotary", "sinusoidal"):
+        keep(positions, *run(positions=positions))
+        options = {"positions": positions, "dropout": 0.1, "loss": noisy_loss}
+        keep(f"{positions}-noisy", *run(**options))
+        run(steps=7, checkpoint=folder / positions, **options)
+        keep(f"{positions}-again", *run(checkpoint=folder / positions, **options))
+    keep("accumulated", *run(accumulate=2))
+    keep("summed", *run(accumulate=2, loss=summed_loss))
     dist.destroy_process_group()
 
 

@@ -83,8 +83,9 @@ def _both(mask: Tensor | None, other: Tensor) -> Tensor:
 
 
 @memoize
-def _has_bf16_products() -> bool:
-    return bool(torch.cpu.get_capabilities().get("avx512_bf16"))
+def has_bf16_products(device: str) -> bool:
+    """Whether a kind of device multiplies bfloat16 itself, and does not emulate it."""
+    return device != "cpu" or bool(torch.cpu.get_capabilities().get("avx512_bf16"))
 
 
 def plain_is_faster(dtype: torch.dtype, device: str, k_len: int) -> bool:
@@ -93,4 +94,4 @@ def plain_is_faster(dtype: torch.dtype, device: str, k_len: int) -> bool:
     Measured with torch 2.13: see tests/benchmarks.
     """
     short_bf16 = dtype == torch.bfloat16 and device == "cpu" and k_len <= 512
-    return short_bf16 and _has_bf16_products()
+    return short_bf16 and has_bf16_products(device)

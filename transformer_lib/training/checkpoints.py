@@ -2,13 +2,15 @@
 
 A checkpoint is a folder `step-00001000` with three files: `model.safetensors` (the weights),
 `state.pt` (what training needs beside them) and `SHA256SUMS` (as `sha256sum` writes it). It gets
-its name only once all of it is on the disk, so a process killed while writing leaves no checkpoint
-that looks whole and is not.
+its name only once all of it is on the disk and was read back, so a process killed while writing
+leaves no checkpoint that looks whole and is not. Folders of any other name are not touched.
 """
 
 import hashlib
 import os
+import re
 import shutil
+import tempfile
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +19,12 @@ from typing import Any
 import torch
 from torch import nn
 
+from transformer_lib import checks
+from transformer_lib.training.plain import plain
 from transformer_lib.weights import save_weights, sync
 
 KEEP = 2  # checkpoints that stay: the newest, and the one before it should that be damaged
+FILES = "model.safetensors", "state.pt"
 
 
 @dataclass(frozen=True)
@@ -35,32 +40,65 @@ class Checkpoint:
         return self.folder / "model.safetensors"
 
 
+def writable_folder(folder: str | os.PathLike) -> Path:
+    """Make a folder for checkpoints, and prove that one can be written there.
+
+    Args:
+        folder: its path; `~` stands for the user's own.
+
+    Raises:
+        ValueError: if it cannot.
+    """
+    path = Path(folder).expanduser()
+    if not str(folder):
+        raise ValueError("checkpoint must be None or a folder, got ''")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="try-", dir=path):
+            pass
+    except OSError as error:
+        raise ValueError(
+            f"checkpoint must be a folder to write in, got {folder}: {error}"
+        ) from error
+    return path
+
+
 def save_checkpoint(
     folder: str | os.PathLike, step: int, model: nn.Module, state: dict[str, Any]
 ) -> None:
-    """Write a checkpoint, then remove all but the newest two.
+    """Write a checkpoint and read it back, then remove all but the newest two.
 
     Args:
         folder: where checkpoints are kept, made if need be; one process at a time writes in it.
         step: the number of steps behind it.
         model: whose weights are written.
         state: tensors, numbers, strings, and lists, tuples and dicts of those.
+
+    Raises:
+        ValueError: if `step` is negative, or `state` holds anything else; the checkpoints that
+            are there stay as they are.
     """
+    checks.at_least(0, step=step)
+    state = plain(state, "state must hold")
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    partial, final = folder / "partial", folder / f"step-{step:08d}"
-    for leftover in (partial, final):  # of a process that was killed; a damaged checkpoint
+    final = folder / f"step-{step:08d}"
+    for leftover in _numbered(folder, ".partial"):  # of a process that was killed
         shutil.rmtree(leftover, ignore_errors=True)
+    partial = folder / f"{final.name}.partial"
     partial.mkdir()
     save_weights(model, partial / "model.safetensors")
     torch.save(state, partial / "state.pt")
-    sums = [f"{_sha256(partial / n)}  {n}\n" for n in ("model.safetensors", "state.pt")]
+    sums = [f"{_sha256(partial / name)}  {name}\n" for name in FILES]
     (partial / "SHA256SUMS").write_text("".join(sums), encoding="utf-8", newline="\n")
     for path in (partial / "state.pt", partial / "SHA256SUMS", partial):
         sync(path)
+    _read(partial)
+    if final in _numbered(folder):  # damaged, or written by a run that had to go back
+        shutil.rmtree(final)
     os.rename(partial, final)
     sync(folder)
-    for old in sorted(folder.glob("step-*"))[:-KEEP]:
+    for old in _numbered(folder)[:-KEEP]:
         shutil.rmtree(old)
 
 
@@ -74,18 +112,17 @@ def latest_checkpoint(folder: str | os.PathLike) -> Checkpoint | None:
         The checkpoint; None if there never was one.
 
     Raises:
-        ValueError: if all checkpoints there are damaged.
+        ValueError: if `folder` is a file, or all checkpoints there are damaged.
     """
+    folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"folder must be a folder, got the file {folder}")
     damaged = []
-    for path in sorted(Path(folder).glob("step-*"), reverse=True):
+    for path in reversed(_numbered(folder)):
         try:
-            for line in (path / "SHA256SUMS").read_text(encoding="utf-8").splitlines():
-                expected, name = line.split()
-                if _sha256(path / name) != expected:
-                    raise ValueError(f"{name} is not what was written")
-            state = torch.load(path / "state.pt", map_location="cpu", weights_only=True)
-        except (OSError, ValueError) as error:
-            damaged.append(f"{path} ({error})")
+            state = _read(path)
+        except Exception as error:  # whatever a damaged file makes its reader do
+            damaged.append(f"{path} ({type(error).__name__}: {error})")
             continue
         if damaged:
             warnings.warn(
@@ -95,6 +132,26 @@ def latest_checkpoint(folder: str | os.PathLike) -> Checkpoint | None:
     if damaged:
         raise ValueError(f"folder must hold a whole checkpoint, all are damaged: {damaged}")
     return None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """The state in a checkpoint, once its files are found to be those that were written."""
+    lines = (path / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
+    sums = {name: expected for expected, name in map(str.split, lines)}
+    for name in FILES:
+        if name not in sums:
+            raise ValueError(f"{name} is missing in SHA256SUMS")
+        if _sha256(path / name) != sums[name]:
+            raise ValueError(f"{name} is not what was written")
+    return torch.load(path / "state.pt", map_location="cpu", weights_only=True)
+
+
+def _numbered(folder: Path, suffix: str = "") -> list[Path]:
+    """The folders that are called `step-` and a number, in the order of the numbers."""
+    form = re.compile(rf"step-(\d{{8,}}){re.escape(suffix)}")
+    folders = [p for p in folder.glob("step-*") if p.is_dir() and not p.is_symlink()]
+    named = [(form.fullmatch(path.name), path) for path in folders]
+    return [path for _, path in sorted((int(name[1]), path) for name, path in named if name)]
 
 
 def _sha256(path: Path) -> str:

@@ -3,8 +3,6 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-import matplotlib.pyplot as plt
-
 
 @dataclass
 class History:
@@ -24,6 +22,12 @@ class History:
 
     def __len__(self) -> int:
         return len(self.loss)
+
+    def add(self, *, loss: float, grad_norm: float, factor: float) -> None:
+        """Note one more step."""
+        self.loss.append(loss)
+        self.grad_norm.append(grad_norm)
+        self.factor.append(factor)
 
     def __repr__(self) -> str:
         if not self.loss:
@@ -48,6 +52,8 @@ class History:
             The Axes.
         """
         if ax is None:
+            import matplotlib.pyplot as plt  # takes half a second, and training needs none
+
             _, ax = plt.subplots()
         steps = range(1, len(self) + 1)
         (line,) = ax.plot(steps, self.smooth_loss(), label="mean of 50 steps")

@@ -3,6 +3,8 @@
 import torch.nn.functional as F
 from torch import Tensor
 
+from transformer_lib import checks
+
 
 def token_loss(
     logits: Tensor, targets: Tensor, *, pad_id: int, label_smoothing: float = 0.0
@@ -21,11 +23,44 @@ def token_loss(
         label_smoothing: ε.
 
     Returns:
-        Scalar.
+        Scalar; 0, with a gradient of 0, where all is padding.
 
     Raises:
-        ValueError: if `logits` and `targets` differ in batch or length.
+        ValueError: if `logits` and `targets` differ in batch or length, or `label_smoothing` is
+            not in [0, 1).
     """
+    mean = _cross_entropy(logits, targets, pad_id, label_smoothing, "mean")
+    return mean if (targets != pad_id).any() else logits.sum() * 0.0
+
+
+def token_sum(
+    logits: Tensor, targets: Tensor, *, pad_id: int, label_smoothing: float = 0.0
+) -> tuple[Tensor, Tensor]:
+    """The same as a sum, and how many tokens it is over: what `train` takes for one large batch.
+
+    Where a step has several batches of unequal length, or several processes, a mean of means would
+    give each token of a short batch more weight than each of a long one.
+
+    Args:
+        logits: (batch, seq_len, vocab_size).
+        targets: ids (batch, seq_len).
+        pad_id: targets with this id do not count.
+        label_smoothing: as for `token_loss`.
+
+    Returns:
+        Two scalars.
+
+    Raises:
+        ValueError: as `token_loss`.
+    """
+    summed = _cross_entropy(logits, targets, pad_id, label_smoothing, "sum")
+    return summed, (targets != pad_id).sum()
+
+
+def _cross_entropy(
+    logits: Tensor, targets: Tensor, pad_id: int, label_smoothing: float, reduction: str
+) -> Tensor:
+    checks.probability(label_smoothing=label_smoothing)
     if logits.shape[:-1] != targets.shape:
         raise ValueError(
             f"targets must have the shape of logits without the last axis, "
@@ -36,4 +71,5 @@ def token_loss(
         targets.flatten(),
         ignore_index=pad_id,
         label_smoothing=label_smoothing,
+        reduction=reduction,
     )

@@ -1,10 +1,12 @@
 """Muon for the matrices, AdamW for the rest."""
 
 from collections.abc import Callable
-from functools import cache
 
 import torch
 from torch import Tensor, nn
+
+from transformer_lib import checks
+from transformer_lib.layers.kernels import has_bf16_products
 
 
 class Muon(torch.optim.Muon):
@@ -72,11 +74,16 @@ def orthogonalize(
     Returns:
         Matrices of the same shape and type.
 
+    Raises:
+        ValueError: if `x` is no matrix of floating point numbers.
+
     Source: Jordan et al. 2024, as `Muon`.
     """
+    if x.dim() < 2 or not x.is_floating_point():
+        raise ValueError(f"x must be matrices of floats, got {tuple(x.shape)} of {x.dtype}")
     a, b, c = coefficients
     tall = x.size(-2) > x.size(-1)
-    y = x.to(torch.bfloat16) if _has_bf16_products(x.device.type) else x.float()
+    y = x.to(torch.bfloat16) if has_bf16_products(x.device.type) else x.float()
     y = y.mT if tall else y  # XXᵀ is the smaller of the two squares
     y = y / y.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7)
     for _ in range(steps):
@@ -101,7 +108,12 @@ def muon_and_adamw(
 
     Returns:
         The optimizers, Muon first; only one if the other would have nothing to do.
+
+    Raises:
+        ValueError: if a rate or the decay is negative or not finite, or no parameter of the model
+            wants a gradient.
     """
+    checks.not_negative(lr=lr, adamw_lr=adamw_lr, weight_decay=weight_decay)
     looked_up = {
         weight
         for module in model.modules()
@@ -109,6 +121,8 @@ def muon_and_adamw(
         for weight in module.parameters()
     }
     trained = [weight for weight in model.parameters() if weight.requires_grad]
+    if not trained:
+        raise ValueError("model must have parameters that want a gradient, got none")
     matrices = [w for w in trained if w.dim() == 2 and w not in looked_up]
     tables = [w for w in trained if w.dim() > 1 and not (w.dim() == 2 and w not in looked_up)]
     vectors = [w for w in trained if w.dim() < 2]
@@ -131,10 +145,3 @@ def _shape_factor(shape: torch.Size, adjust: str | None) -> float:
     if adjust == "match_rms_adamw":
         return 0.2 * max(rows, columns) ** 0.5
     return max(1.0, rows / columns) ** 0.5
-
-
-@cache
-def _has_bf16_products(device: str) -> bool:
-    if device == "cpu":
-        return bool(torch.cpu.get_capabilities().get("avx512_bf16"))
-    return True

@@ -7,6 +7,8 @@ the optimizer is multiplied. It has no state, so there is nothing to save or res
 import math
 from collections.abc import Callable
 
+from transformer_lib import checks
+
 Schedule = Callable[[int], float]
 
 
@@ -26,11 +28,11 @@ def paper_schedule(d_model: int, *, warmup: int = 4000) -> Schedule:
 
     Source: Vaswani et al. 2017, §5.3.
     """
-    _check_positive("d_model", d_model)
-    _check_positive("warmup", warmup)
+    checks.at_least(1, d_model=d_model, warmup=warmup)
+    d_model, warmup = int(d_model), int(warmup)  # of numpy's integers no float of numpy's comes
 
     def factor(step: int) -> float:
-        _check_positive("step", step)
+        checks.at_least(1, step=step)
         return d_model**-0.5 * min(step**-0.5, step * warmup**-1.5)
 
     return factor
@@ -48,10 +50,12 @@ def cosine_schedule(steps: int, *, warmup: int = 0) -> Schedule:
 
     Source: Loshchilov and Hutter 2017, "SGDR", §3, without restarts.
     """
+    checks.at_least(1, steps=steps)
     _check_part("warmup", warmup, steps)
+    steps, warmup = int(steps), int(warmup)
 
     def factor(step: int) -> float:
-        _check_positive("step", step)
+        checks.at_least(1, step=step)
         if step <= warmup:
             return step / warmup
         done = min((step - warmup) / (steps - warmup), 1.0)
@@ -73,23 +77,23 @@ def trapezoid_schedule(steps: int, *, warmup: int = 0, decay: int) -> Schedule:
 
     Source: Hu et al. 2024, "MiniCPM", §4.2.
     """
+    checks.at_least(1, steps=steps)
     _check_part("warmup", warmup, steps)
     _check_part("decay", decay, steps - warmup + 1)
+    steps, warmup, decay = int(steps), int(warmup), int(decay)
 
     def factor(step: int) -> float:
-        _check_positive("step", step)
+        checks.at_least(1, step=step)
         rise = step / warmup if step <= warmup else 1.0
+        if step > steps:  # also where nothing falls
+            return 0.0
         fall = (steps - step) / decay if step > steps - decay else 1.0
         return max(0.0, min(rise, fall))
 
     return factor
 
 
-def _check_positive(name: str, value: int) -> None:
-    if value < 1:
-        raise ValueError(f"{name} must be at least 1, got {value}")
-
-
 def _check_part(name: str, part: int, whole: int) -> None:
-    if not 0 <= part < whole:
+    checks.at_least(0, **{name: part})
+    if part >= whole:
         raise ValueError(f"{name} must be in 0 … {whole - 1}, got {part}")

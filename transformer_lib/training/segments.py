@@ -7,6 +7,7 @@ checkpoints. Segments come from `data.streams`.
 
 from torch import Tensor, nn
 
+from transformer_lib import checks
 from transformer_lib.data.streams import IGNORED, Segment
 
 
@@ -28,8 +29,12 @@ class SegmentLoss:
     """
 
     def __init__(self, *, last_half: bool = False):
+        checks.flag(last_half=last_half)
         self.last_half = last_half
         self._memories: dict[bool, dict[int, tuple[Tensor, ...]]] = {True: {}, False: {}}
+
+    def __repr__(self) -> str:
+        return f"SegmentLoss(last_half={self.last_half})"
 
     def __call__(self, model: nn.Module, batch: Segment) -> Tensor:
         """Read the segment, and remember it."""

@@ -1,0 +1,58 @@
+"""Several processes that train one model: all that the loop asks about them, by name.
+
+Alone, each question has its simple answer, and nothing is exchanged.
+"""
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+
+def world() -> int:
+    """Number of processes."""
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def rank() -> int:
+    """Which of them this one is, from 0."""
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
+def wrap(model: nn.Module) -> nn.Module:
+    """The model whose gradients are the mean over all processes."""
+    # Tables of positions grow where and when they are needed: they are not for broadcasting.
+    return DistributedDataParallel(model, broadcast_buffers=False) if world() > 1 else model
+
+
+def no_sync(model: nn.Module, *, unless: bool) -> AbstractContextManager:
+    """Within, the gradients of a wrapped model wait: only the last batch of a step sends them."""
+    return nullcontext() if unless or world() == 1 else model.no_sync()
+
+
+def total(value: Tensor) -> Tensor:
+    """Sum over all processes, in place."""
+    if world() > 1:
+        dist.all_reduce(value)
+    return value
+
+
+def mean(value: Tensor) -> Tensor:
+    """Mean over all processes, in place."""
+    return total(value).div_(world()) if world() > 1 else value
+
+
+def gather(own: Any) -> list[Any]:
+    """What each process has, in every process."""
+    everything = [own] * world()
+    if world() > 1:
+        dist.all_gather_object(everything, own)
+    return everything
+
+
+def wait() -> None:
+    """Go on when all have come here."""
+    if world() > 1:
+        dist.barrier()
