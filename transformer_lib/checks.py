@@ -101,17 +101,6 @@ def fraction(**values: float) -> None:
             raise ValueError(f"{name} must be in (0, 1], got {value!r}")
 
 
-def not_negative(**values: float) -> None:
-    """Refuse what is not a finite number of at least 0.
-
-    Raises:
-        ValueError: naming the argument.
-    """
-    for name, value in values.items():
-        if not _is_number(value) or not 0.0 <= value < math.inf:
-            raise ValueError(f"{name} must be at least 0 and finite, got {value!r}")
-
-
 def flag(**values: bool) -> None:
     """Refuse what is neither True nor False.
 
