@@ -128,8 +128,8 @@ def test_the_same_drawing_has_the_same_bytes():
 def test_attention_draws_what_the_formula_did():
     q = torch.rand(3, 4)
     whole_formula = texts(drawings.attention(attention, q, q, q, causal_mask(3)))
-    assert [t for t in whole_formula if t in ("÷ √4", "mask", "softmax, by row")] == [
-        "÷ √4",
+    assert "(q ÷ √4) kᵀ (3, 3)" in whole_formula
+    assert [t for t in whole_formula if t in ("mask", "softmax, by row")] == [
         "mask",
         "softmax, by row",
         "mask",
@@ -173,7 +173,7 @@ def test_cells_hold_the_numbers_of_the_run():
     cells = [float(rect.find(f"{SVG}title").text) for rect in svg.iter(f"{SVG}rect")
              if "cell" in rect.get("class")]  # fmt: skip
     out, weights = attention(q, k, v, mask, return_weights=True)
-    seen = [k.T, q, q @ k.T, weights[mask], v, out]
+    seen = [k.T, q, (q / 2) @ k.T, weights[mask], v, out]
     torch.testing.assert_close(
         torch.tensor(cells), torch.cat([t.flatten() for t in seen]), atol=0.0051, rtol=0
     )

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from transformer_lib.show.canvas import WIDTH, Canvas
 from transformer_lib.show.runs import Event, watch
-from transformer_lib.show.steps import attention_steps, behind, factors_of
+from transformer_lib.show.steps import attention_steps, behind, factors_of, query_of
 from transformer_lib.show.streams import Column, alike, put, segments, shape_of, weights_said
 
 
@@ -41,14 +41,15 @@ def attention(formula: Callable, q: Tensor, k: Tensor, v: Tensor, mask: Tensor |
             f"on matrices; got the operations {[event.name for event in run.operations()]}"
         )
     scores, steps, output = found
+    product = query_of(scores, run.operations())[1]
     scores, weights, out = scores.got, output.given[0], run.got
     (q_len, head_dim), (k_len, v_dim) = q.shape, v.shape
     steps_said = ", then ".join(steps) or "nothing"
     c = Canvas(
         f"Attention: {q_len} queries, {k_len} keys",
         f"q, {tuple(q.shape)}, stands left of the scores, {tuple(scores.shape)}, and the transpose "
-        f"of k, {tuple(k.T.shape)}, above them. Between scores and weights: {steps_said}. Left of "
-        f"the output, {tuple(out.shape)}, stand the weights, and above it v, {tuple(v.shape)}.",
+        f"of k, {tuple(k.T.shape)}, above them: {product}. Between scores and weights: "
+        f"{steps_said}. Left of the output, {tuple(out.shape)}, stand the weights, and above it v, {tuple(v.shape)}.",
     )
     cell = min(22, (WIDTH - 76) / (head_dim + k_len + v_dim))
     x_scores = 4 + head_dim * cell + 30
@@ -65,7 +66,7 @@ def attention(formula: Callable, q: Tensor, k: Tensor, v: Tensor, mask: Tensor |
     c.text(4 + head_dim * cell / 2, y_scores - 14, shape_of(q), "shape")
     c.grid(4, y_scores, q, "query", cell=cell)
     c.line(*_across(4 + head_dim * cell, x_scores, y_scores + q_len * cell / 2))
-    c.text(middle, y_scores - 13, f"q kᵀ {shape_of(scores)}", "shape")
+    c.text(middle, y_scores - 13, f"{product} {shape_of(scores)}", "shape")
     c.grid(x_scores, y_scores, scores, "score", cell=cell)
     y = y_scores + q_len * cell
     c.line((middle, y + 4), (middle, y_weights - 24))

@@ -29,6 +29,15 @@ def attention_steps(operations: list[Event]) -> tuple[Event, list[str], Event] |
     return None
 
 
+def query_of(scores: Event, operations: list[Event]) -> tuple[Tensor, str]:
+    """The query before it was scaled, if it was, and the product that makes the scores in words."""
+    q = scores.given[0]
+    for event in operations:
+        if event.got is q and event.name in ("div", "truediv", "mul"):
+            return event.given[0], f"(q {_step(event, q.size(-1))}) kᵀ"
+    return q, "q kᵀ"
+
+
 def _step(event: Event, head_dim: int) -> str:
     """What an operation on the scores is called on a drawing."""
     other = event.given.get(1)
@@ -48,8 +57,9 @@ def factors_of(operations: list[Event]) -> tuple[dict[str, Tensor], list[str], T
     found = attention_steps(operations)
     if found:
         scores, steps, output = found
-        factors = scores.given[0], scores.given[1].mT, output.given[1]
-        return dict(zip(_ROLES, factors, strict=True)), ["q kᵀ", *steps, "· v"], output.given[0]
+        query, product = query_of(scores, operations)
+        factors = query, scores.given[1].mT, output.given[1]
+        return dict(zip(_ROLES, factors, strict=True)), [product, *steps, "· v"], output.given[0]
     for event in operations:
         if event.name == _FUSED:
             factors = (event.given[i] for i in range(3))
