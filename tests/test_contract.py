@@ -16,11 +16,6 @@ from transformer_lib.layers.relative import RelativeAttention
 from transformer_lib.measure.maps import collect_attention
 from transformer_lib.weights import load_weights, save_weights
 
-# What does not hold yet, by test and model, and why. Strict: what comes to hold must go from here.
-NOT_YET = {
-    ("test_bad_input_is_refused_in_words", model): "ids on another device are not seen"
-    for model in ("xl", "xl, adaptive")
-}
 MODES = pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
 
 
@@ -32,14 +27,8 @@ def pytest_generate_tests(metafunc):
             "causal_subject": lambda subject: subject.causal is not None,
             "padded_subject": lambda subject: subject.padded is not None,
         }[name]
-        test = metafunc.function.__name__
-        cases = []
-        for model, subject in SUBJECTS.items():
-            why = NOT_YET.get((test, model))
-            marks = [] if why is None else [pytest.mark.xfail(reason=why, strict=True)]
-            if wanted(subject):
-                cases.append(pytest.param(subject, id=model, marks=marks))
-        metafunc.parametrize(name, cases)
+        cases = {model: subject for model, subject in SUBJECTS.items() if wanted(subject)}
+        metafunc.parametrize(name, cases.values(), ids=cases)
 
 
 @pytest.fixture(autouse=True)

@@ -101,8 +101,10 @@ def generate(
         how = {"max_new_tokens": max_new_tokens, "choose": choose, "window": window, "cache": cache}
         return _by_length(partial(generate, model, **how), inputs, mask, model.pad_id)[0]
     with _started(model, inputs) as (tokens, state, prompted):
-        if not prompted:
-            _check_source(model, max_new_tokens, window, cache)
+        if not prompted:  # it cannot begin anew in the middle of its target
+            if window is not None or not cache:
+                raise ValueError("window must be None, and cache True, for a model with a source")
+            _check_max_len(model, 1, max_new_tokens)
         most = (window or model.max_len or math.inf) if prompted else math.inf
         length = end = tokens.size(1)
         if window is not None and model.max_len is not None and window > model.max_len:
@@ -247,10 +249,7 @@ def _started(model: Writer, inputs: Tensor) -> Iterator[tuple[Tensor, State, boo
 
 
 def _by_length(
-    search: Callable[[Tensor], Tensor | tuple[Tensor, ...]],
-    inputs: Tensor,
-    mask: Tensor,
-    pad_id: int,
+    search: Callable[[Tensor], Tensor | tuple], inputs: Tensor, mask: Tensor, pad_id: int
 ) -> tuple[Tensor, ...]:
     """What a search finds for rows with padding: a call for all rows of one length.
 
@@ -259,9 +258,8 @@ def _by_length(
     checks.ids("inputs", inputs)
     if not isinstance(mask, Tensor) or mask.dtype != torch.bool or mask.shape != inputs.shape:
         found = f"{tuple(mask.shape)} of {mask.dtype}" if isinstance(mask, Tensor) else repr(mask)
-        raise ValueError(
-            f"mask must be {tuple(inputs.shape)} of torch.bool, True = a token, got {found}"
-        )
+        wanted = f"{tuple(inputs.shape)} of torch.bool, True = a token"
+        raise ValueError(f"mask must be {wanted}, got {found}")
     begins = mask.int().diff(dim=1, prepend=mask.new_zeros(len(mask), 1).int()) > 0
     if not (begins.sum(dim=1) == 1).all():
         raise ValueError("mask must have tokens in each row, side by side, got padding within them")
@@ -290,15 +288,6 @@ def _chosen(choose: Callable[[Tensor], Tensor], logits: Tensor) -> Tensor:
         found = tuple(tokens.shape) if isinstance(tokens, Tensor) else repr(tokens)
         raise ValueError(f"choose must return {tuple(logits.shape[:1])} tokens, got {found}")
     return tokens
-
-
-def _check_source(model: Writer, max_new_tokens: int, window: int | None, cache: bool) -> None:
-    if window is not None or not cache:
-        raise ValueError(
-            "window must be None and cache True for a model with a source, which cannot begin anew "
-            "in the middle of its target"
-        )
-    _check_max_len(model, 1, max_new_tokens)
 
 
 def _check_max_len(model: Writer, length: int, max_new_tokens: int) -> None:

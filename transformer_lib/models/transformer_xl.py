@@ -273,7 +273,8 @@ class TransformerXL(nn.Module):
     def _check(
         self, ids: Tensor, memory: Memory | MemoryCache | None, targets: Tensor | None
     ) -> None:
-        checks.ids("ids", ids, self.config.vocab_size, max_len=self.config.max_len)
+        size, weight = self.config.vocab_size, next(self.parameters())
+        checks.ids("ids", ids, size, max_len=self.config.max_len, like=weight)
         if targets is not None and targets.shape != ids.shape:
             raise ValueError(
                 f"targets must have the shape of ids, {tuple(ids.shape)}, "

@@ -49,7 +49,8 @@ def attention(formula: Callable, q: Tensor, k: Tensor, v: Tensor, mask: Tensor |
         f"Attention: {q_len} queries, {k_len} keys",
         f"q, {tuple(q.shape)}, stands left of the scores, {tuple(scores.shape)}, and the transpose "
         f"of k, {tuple(k.T.shape)}, above them: {product}. Between scores and weights: "
-        f"{steps_said}. Left of the output, {tuple(out.shape)}, stand the weights, and above it v, {tuple(v.shape)}.",
+        f"{steps_said}. Left of the output, {tuple(out.shape)}, stand the weights, and above it v, "
+        f"{tuple(v.shape)}.",
     )
     cell = min(22, (WIDTH - 76) / (head_dim + k_len + v_dim))
     x_scores = 4 + head_dim * cell + 30
