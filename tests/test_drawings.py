@@ -2,11 +2,9 @@
 
 import re
 import xml.etree.ElementTree as ET
-from pathlib import Path
 
 import pytest
 import torch
-from notebooks.test_order import DERIVED, is_within
 from torch import nn
 
 from transformer_lib.layers.attention import attention
@@ -23,7 +21,6 @@ from transformer_lib.show.canvas import STYLE, WIDTH, Canvas
 from transformer_lib.show.runs import watch
 from transformer_lib.show.streams import segments
 
-NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -348,19 +345,6 @@ def test_the_model_changes_figure_1():
     rotary = order(whole.transformer(model(positions="rotary"), *ids))
     assert "source_positions" not in rotary
     assert rotary.count("final_norm") == 2
-
-
-def test_every_box_of_figure_1_leads_to_the_chapter_that_derives_it():
-    svg = DRAWINGS["transformer"].svg()
-    targets = re.findall(r'href="([^"]+)"', svg)
-    assert {"02_multi_head.ipynb", "03_positions.ipynb", "04_blocks.ipynb"} <= {*targets}
-    assert all((NOTEBOOKS / target).exists() for target in targets)
-    for module in model().modules():
-        kind = type(module)
-        if kind.__name__ in whole.CHAPTERS and kind.__module__.startswith("transformer_lib."):
-            chapter = int(whole.CHAPTERS[kind.__name__][:2])
-            name = kind.__module__.removeprefix("transformer_lib.")
-            assert is_within(name, DERIVED[chapter]), name
 
 
 def test_the_lit_part_is_the_only_one():

@@ -1,17 +1,24 @@
 """What the extension makes of a chapter: what it folds, and what it says under the title."""
 
 import json
+import re
 import sys
 from types import SimpleNamespace
 
 import nbformat
 import pytest
+import torch
 from conftest import ROOT
 from docutils import nodes
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
 sys.path.insert(0, str(ROOT / "book/_ext"))
+sys.path.insert(0, str(ROOT / "tests/notebooks"))
 import chapters
+from test_order import DERIVED, is_within
+
+from transformer_lib.models.transformer import Transformer, TransformerConfig
+from transformer_lib.show import whole
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 PRINTED = [new_output("stream", text="0.12\n")]
@@ -124,6 +131,20 @@ def test_drawings_lead_to_pages():
     context = {"body": '<a xlink:href="02_multi_head.ipynb"><rect/></a> <a href="x.ipynb">x</a>'}
     chapters.lead_drawings_to_pages(None, "", "", context, None)
     assert context["body"] == '<a href="02_multi_head.html"><rect/></a> <a href="x.ipynb">x</a>'
+
+
+def test_every_box_of_figure_1_leads_to_the_chapter_that_derives_it():
+    model = Transformer(TransformerConfig(9, 9, d_model=16, num_heads=2, d_ff=32))
+    svg = whole.transformer(model, torch.tensor([[3, 4]]), torch.tensor([[1, 5, 6]])).svg()
+    targets = re.findall(r'xlink:href="([^"]+)"', svg)
+    assert {"02_multi_head.ipynb", "03_positions.ipynb", "04_blocks.ipynb"} <= {*targets}
+    assert all((ROOT / "notebooks" / target).exists() for target in targets)
+    for module in model.modules():
+        kind = type(module)
+        if kind.__name__ in whole.CHAPTERS and kind.__module__.startswith("transformer_lib."):
+            chapter = int(whole.CHAPTERS[kind.__name__][:2])
+            name = kind.__module__.removeprefix("transformer_lib.")
+            assert is_within(name, DERIVED[chapter]), name
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
