@@ -95,7 +95,7 @@ bench: $(INSTALLED) ## measure speed and memory against other implementations (T
 	@"$(BIN)/python" tests/benchmarks/run.py $(TABLE)
 
 train-%: $(INSTALLED) ## train what ships with the package (train-pronunciations STEPS=11000); goes on where it was stopped
-	@"$(BIN)/python" -m transformer_lib.recipes.$* $(STEPS:%=--steps %)
+	@"$(BIN)/python" -m transformer_lib train $* $(STEPS:%=--steps %)
 
 faults: $(INSTALLED) ## break the library on purpose, one fault at a time, and see each caught
 	@"$(BIN)/python" tests/planted_faults.py

@@ -16,7 +16,7 @@ from transformer_lib.layers.adaptive import AdaptiveEmbedding
 from transformer_lib.layers.cache import KVCache
 from transformer_lib.measure.maps import collect_attention
 from transformer_lib.models.transformer_xl import ENWIK8, TransformerXL, TransformerXLConfig
-from transformer_lib.weights import load_weights, save_weights
+from transformer_lib.weights import fill, save
 
 SMALL = TransformerXLConfig(
     13, d_model=8, num_heads=2, num_layers=3, d_ff=12, dropout=0.3, mem_len=64
@@ -334,8 +334,8 @@ def test_u_and_v_are_one_for_all_layers_unless_untied(share, vectors):
 @EVERY
 def test_weights_come_back_from_a_file(config, tmp_path):
     model, other = model_of(config), model_of(config)
-    save_weights(model, tmp_path / "w.safetensors")
-    load_weights(other, tmp_path / "w.safetensors")
+    save(model, tmp_path / "w.safetensors")
+    fill(other, tmp_path / "w.safetensors")
     tokens = ids(2, 5)
     assert_close(other(tokens)[0], model(tokens)[0], rtol=0, atol=0)
 

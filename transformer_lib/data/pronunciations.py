@@ -16,55 +16,9 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from transformer_lib.data.vocabulary import Vocabulary
+
 Lexicon = dict[str, list[tuple[str, ...]]]  # a word and its listed pronunciations
-
-
-@dataclass(frozen=True)
-class Vocabulary:
-    """Symbols and their ids: padding, start, end, then the symbols themselves.
-
-    Args:
-        symbols: the symbols, without the three special ones.
-
-    Raises:
-        ValueError: if a symbol occurs twice.
-    """
-
-    symbols: tuple[str, ...]
-    pad_id: int = 0
-    bos_id: int = 1
-    eos_id: int = 2
-
-    def __post_init__(self):
-        if len(set(self.symbols)) != len(self.symbols):
-            raise ValueError(f"symbols must be distinct, got {self.symbols}")
-
-    def __len__(self) -> int:
-        return 3 + len(self.symbols)
-
-    def encode(self, symbols: Sequence[str]) -> list[int]:
-        """Ids of `symbols`, a string of letters or a sequence of phonemes, without BOS and EOS.
-
-        Raises:
-            ValueError: if a symbol is not in the vocabulary.
-        """
-        try:
-            return [3 + self.symbols.index(symbol) for symbol in symbols]
-        except ValueError:
-            unknown = sorted(set(symbols) - set(self.symbols))
-            raise ValueError(
-                f"symbols must come from {' '.join(self.symbols)}, got {unknown}"
-            ) from None
-
-    def decode(self, ids: Sequence[int] | Tensor) -> tuple[str, ...]:
-        """Symbols of `ids` up to the first EOS, padding and BOS left out."""
-        symbols = []
-        for i in ids.tolist() if isinstance(ids, Tensor) else ids:
-            if i == self.eos_id:
-                break
-            if i not in (self.pad_id, self.bos_id):
-                symbols.append(self.symbols[i - 3])
-        return tuple(symbols)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ Each text is cut once: the first 90 % to train on, the last 10 % held out, half 
 (dev) and half for the last figure (test). The vocabulary knows the training part alone.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
 
@@ -13,52 +13,7 @@ from torch import Tensor
 
 from transformer_lib.data.downloads import fetch
 from transformer_lib.data.verses import load_verses
-
-
-@dataclass(frozen=True)
-class Characters:
-    """The symbols of a text, each with an id, which is its place in the row.
-
-    Args:
-        symbols: the symbols, each once.
-
-    Raises:
-        ValueError: if a symbol occurs twice.
-    """
-
-    symbols: str
-
-    def __post_init__(self):
-        if len(set(self.symbols)) != len(self.symbols):
-            raise ValueError(f"symbols must be distinct, got {self.symbols!r}")
-
-    @classmethod
-    def of(cls, text: str) -> "Characters":
-        """The characters that occur in `text`, sorted."""
-        return cls("".join(sorted(set(text))))
-
-    def __len__(self) -> int:
-        return len(self.symbols)
-
-    def encode(self, text: str) -> Tensor:
-        """Ids of the characters of `text`, (len(text),).
-
-        Raises:
-            ValueError: if there is one that has no id; the message says which and where.
-        """
-        ids = {symbol: i for i, symbol in enumerate(self.symbols)}
-        try:
-            return torch.tensor([ids[symbol] for symbol in text], dtype=torch.long)
-        except KeyError:
-            at = next(i for i, symbol in enumerate(text) if symbol not in ids)
-            raise ValueError(
-                f"text must hold only the {len(self)} characters {self.symbols!r}, got "
-                f"{text[at]!r} at {at}, in {text[max(0, at - 10) : at + 10]!r}"
-            ) from None
-
-    def decode(self, ids: Sequence[int] | Tensor) -> str:
-        """The text that the ids (length,) stand for."""
-        return "".join(self.symbols[i] for i in torch.as_tensor(ids).tolist())
+from transformer_lib.data.vocabulary import Characters
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from transformer_lib.weights import save_weights, sync
+from transformer_lib.weights import save, sync
 
 KEEP = 2  # checkpoints that stay: the newest, and the one before it should that be damaged
 
@@ -31,7 +31,7 @@ class Checkpoint:
 
     @property
     def weights_file(self) -> Path:
-        """Where the weights are, for `load_weights`."""
+        """Where the weights are, for `weights.fill`."""
         return self.folder / "model.safetensors"
 
 
@@ -52,7 +52,7 @@ def save_checkpoint(
     for leftover in (partial, final):  # of a process that was killed; a damaged checkpoint
         shutil.rmtree(leftover, ignore_errors=True)
     partial.mkdir()
-    save_weights(model, partial / "model.safetensors")
+    save(model, partial / "model.safetensors")
     torch.save(state, partial / "state.pt")
     sums = [f"{_sha256(partial / n)}  {n}\n" for n in ("model.safetensors", "state.pt")]
     (partial / "SHA256SUMS").write_text("".join(sums))

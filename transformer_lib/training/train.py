@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from transformer_lib.training.checkpoints import Checkpoint, latest_checkpoint, save_checkpoint
 from transformer_lib.training.history import History
-from transformer_lib.weights import load_weights
+from transformer_lib.weights import fill
 
 
 def train(
@@ -235,7 +235,7 @@ def _resume(
             f"optimizer must be {len(found.state['optimizers'])} of them, as in {found.folder}, "
             f"got {len(optimizers)}"
         )
-    load_weights(model, found.weights_file)
+    fill(model, found.weights_file)
     for optimizer, state in zip(optimizers, found.state["optimizers"], strict=True):
         optimizer.load_state_dict(state)
     return history
