@@ -65,6 +65,7 @@ FLOORS = [
     "measure",
     "show",
     "recipes",
+    "__main__",
 ]
 # They are for any model, and know none.
 BESIDE = ["generation", "weights", "data", "training", "measure", "show"]

@@ -228,7 +228,9 @@ def read_options(recipe: Recipe, arguments: Sequence[str] | None) -> argparse.Na
     add("--checkpoint", type=Path, help="folder to go on from (one in the cache)")
     add("--out", type=Path, help="file for the weights (one in the cache)")
     add("--force", action="store_true", help="replace weights and card that are there")
-    add("--trial", choices=sorted(recipe.trials), help="only measure, and write no weights")
+    if recipe.trials:
+        add("--trial", choices=sorted(recipe.trials), help="only measure, and write no weights")
+    parser.set_defaults(trial=None)
     chosen = parser.parse_args(arguments)
     checks.at_least(1, **{"--steps": chosen.steps})
     if chosen.decay is None:
