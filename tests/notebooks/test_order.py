@@ -11,45 +11,13 @@ import nbformat
 import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "book/_ext"))
+from derived import DERIVED
+
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "transformer_lib"
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 
-# What each chapter derives: a module, or one symbol of it. Imported from that chapter on.
-DERIVED = {
-    1: ["layers.masks", "layers.attention"],
-    2: ["layers.multi_head", "measure.maps.collect_attention"],
-    3: ["layers.positions"],
-    4: ["layers.feed_forward", "layers.blocks"],
-    5: ["layers.encoder"],
-    6: ["layers.decoder"],
-    7: [
-        "models.transformer",
-        "training.checkpoints",
-        "training.history",
-        "training.losses",
-        "training.optimizers",
-        "training.schedules",
-        "training.train",
-        "weights",
-        "measure.errors",
-        "measure.bits",
-        "recipes.pronunciations",
-    ],
-    8: ["generation", "layers.cache"],
-    9: ["models.recurrent"],
-    10: ["models.gpt", "measure.ngrams", "recipes.verses_gpt", "show.quantize"],
-    14: ["layers.patches", "models.vit", "measure.maps.attention_rollout", "recipes.digits_vit"],
-    19: ["measure.effective_context"],
-    21: ["layers.relative"],
-    22: [
-        "layers.adaptive",
-        "layers.memory",
-        "models.transformer_xl",
-        "training.segments",
-        "recipes.verses_xl",
-    ],
-}
 ALWAYS = ["data", "show.plots", "show.widgets", "show.page_models"]
 
 # A folder, or a file beside the folders, imports only what stands before it here, and itself.
@@ -142,7 +110,7 @@ def test_a_chapter_imports_only_what_is_derived_by_then(path):
         if cell.cell_type == "code"
         for name in too_early(cell.source, int(path.stem.split("_")[0]))
     ]
-    assert not early, f"not derived by {path.stem} (see DERIVED): {early}"
+    assert not early, f"not derived by {path.stem} (see book/_ext/derived.py): {early}"
 
 
 @pytest.mark.parametrize(("module", "path"), modules().items(), ids=modules())
