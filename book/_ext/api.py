@@ -113,7 +113,7 @@ def derived_in(chapter: str | None) -> list[nodes.Node]:
 def signature(name: str, thing: object) -> nodes.literal_block:
     """A call as one writes it; long ones an argument a line."""
     code = f"{name}({', '.join(arguments(thing))})"
-    if len(code) > 72:
+    if len(code) > 84:
         code = "\n".join([f"{name}(", *(f"    {given}," for given in arguments(thing)), ")"])
     return nodes.literal_block(code, code, language="python", classes=["api-signature"])
 
