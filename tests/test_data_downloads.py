@@ -1,6 +1,8 @@
 """The downloader, against a server on this machine that can be made to fail."""
 
+import gzip
 import hashlib
+import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -12,6 +14,7 @@ from transformer_lib.data import downloads
 from transformer_lib.data.downloads import SETS, VARIABLE, fetch
 
 CONTENT = bytes(range(256)) * 1000
+ENDLESS = 64 << 20  # far more than sockets hold back
 DIGEST = "sha256:" + hashlib.sha256(CONTENT).hexdigest()
 
 
@@ -21,6 +24,10 @@ class Server(ThreadingHTTPServer):
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
         self.content, self.breaks_after, self.ranges = CONTENT, None, True
+        self.packed, self.sent = (
+            False,
+            0,
+        )  # whether it says that it packed; bytes of endless answers
         self.asked = []  # the Range header of every request
 
 
@@ -37,9 +44,21 @@ class Handler(BaseHTTPRequestHandler):
         body = server.content[start:]
         self.send_response(206 if start else 200)
         self.send_header("Content-Length", str(len(body)))
+        if server.packed:
+            self.send_header("Content-Encoding", "gzip")
         self.end_headers()
         self.wfile.write(body[: server.breaks_after])
         self.close_connection = True
+
+    def without_end(self):
+        """Answer with zeros while somebody listens, up to ENDLESS of them, so that a test ends."""
+        self.send_response(200)
+        self.end_headers()
+        try:
+            while self.server.sent < ENDLESS:
+                self.server.sent += self.wfile.write(bytes(1 << 16))
+        except ConnectionError:
+            pass
 
     def log_message(self, *_):
         """Say nothing."""
@@ -75,14 +94,15 @@ def test_files_come_whole_and_only_once(server, tmp_path, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_broken_download_goes_on_where_it_was(server, tmp_path):
-    server.breaks_after = 98_304
+@pytest.mark.parametrize("broken", [1, 500, 98_304, 100_001])
+def test_broken_download_goes_on_where_it_was(server, tmp_path, broken):
+    server.breaks_after = broken
     with pytest.raises(ConnectionError, match=rf"could not download .*a\.bin.*{VARIABLE}"):
         fetch("toy")
     assert names(tmp_path) == ["a.bin.part"]
     server.breaks_after = None
     assert fetch("toy")["a.bin"].read_bytes() == CONTENT
-    assert server.asked == [None, "bytes=98304-", None]
+    assert server.asked == [None, f"bytes={broken}-", None]
     assert names(tmp_path) == ["a.bin", "b.bin"]
 
 
@@ -118,6 +138,43 @@ def test_part_of_another_file_is_refused_and_removed(server, tmp_path):
     assert names(tmp_path) == []
 
 
+def test_an_answer_that_does_not_end_is_refused_and_removed(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(Handler, "do_GET", Handler.without_end)
+    monkeypatch.setattr(downloads, "_LIMIT", 100_000)
+    with pytest.raises(
+        ValueError, match=r"a\.bin must be a file of at most 100,000 bytes, got more"
+    ):
+        fetch("toy")
+    assert names(tmp_path) == []
+    assert server.sent < ENDLESS
+
+
+def test_the_limit_leaves_room_for_a_file_of_that_size(server, monkeypatch):
+    monkeypatch.setattr(downloads, "_LIMIT", len(CONTENT))
+    assert fetch("toy")["a.bin"].read_bytes() == CONTENT
+
+
+def test_an_answer_that_was_packed_is_kept_as_it_comes(server, tmp_path):
+    """Some servers call a file that is published packed a packed answer; others pack unasked."""
+    server.content, server.packed = gzip.compress(bytes(1 << 20)), True
+    with pytest.raises(ValueError, match="hash of downloaded file"):
+        fetch("toy")
+    assert names(tmp_path) == []
+    address, _ = SETS["toy"]["a.bin"]
+    digest = hashlib.sha256(server.content).hexdigest()
+    SETS["toy"] = {"a.bin": (address, f"sha256:{digest}")}
+    assert fetch("toy")["a.bin"].read_bytes() == server.content
+
+
+def test_a_refused_range_that_was_not_asked_for_is_an_error(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(Handler, "do_GET", lambda self: self.send_error(416))
+    with pytest.raises(ConnectionError, match="416"):
+        fetch("toy")
+    (tmp_path / "toy" / "a.bin.part").write_bytes(b"x")
+    with pytest.raises(ConnectionError, match="416"):
+        fetch("toy")
+
+
 def test_damaged_file_is_fetched_again(server):
     path = fetch("toy")["a.bin"]
     path.write_bytes(CONTENT[:10])
@@ -134,7 +191,8 @@ def test_no_network_is_an_error_that_helps(server, tmp_path):
     server.shutdown()
     server.server_close()
     with pytest.raises(
-        ConnectionError, match=rf"could not download http.*put the file at {tmp_path}"
+        ConnectionError,
+        match=rf"could not download http.*put the file at {re.escape(str(tmp_path))}",
     ):
         fetch("toy")
     assert names(tmp_path) == []
@@ -155,7 +213,6 @@ def test_folder_by_default_is_the_cache_of_the_user(monkeypatch):
 @pytest.mark.parametrize("name", [name for name in SETS if name != "toy"])
 def test_sets_are_well_formed(name):
     for file, (url, checksum) in SETS[name].items():
-        kind, digest = checksum.split(":")
         assert url.startswith("https://")
         assert url.endswith("/" + file)
-        assert len(digest) == {"md5": 32, "sha256": 64}[kind]
+        assert re.fullmatch("sha256:[0-9a-f]{64}", checksum)

@@ -75,10 +75,15 @@ def test_it_begins_again_without_end():
         (torch.arange(9), {"batch_size": 0}, "batch_size must be at least 1, got 0"),
         (torch.arange(9), {"seg_len": 0}, "seg_len must be at least 1"),
         (torch.arange(9), {"groups": 0}, "groups must be at least 1"),
-        (torch.arange(4), {"batch_size": 4}, "ids must be one row of integers, more than .* = 4"),
-        (torch.arange(9), {"batch_size": 3, "groups": 3}, "= 9, got"),
+        (torch.arange(4), {"batch_size": 4}, "ids must be one row of at least 5 numbers"),
+        (
+            torch.arange(9),
+            {"batch_size": 3, "groups": 3},
+            "ids must be one row of at least 10 numbers",
+        ),
         (torch.zeros(2, 9).long(), {}, "ids must be one row"),
-        (torch.zeros(9), {}, "ids must be one row of integers"),
+        (torch.zeros(9), {}, "ids must be one row of .* of torch.float32"),
+        (torch.zeros(9).byte(), {}, "ids must be one row of .* of torch.uint8"),
     ],
 )
 def test_bad_input_is_refused_in_words(ids, options, message):

@@ -56,11 +56,11 @@ def test_the_whole_of_torchs_transformer(norm_first, training):
             memory_key_padding_mask=~read[:, 0, 0],
         )
         encoder, decoder = like_torch(theirs.encoder), like_torch(theirs.decoder)
-        memory = encoder(source, mask=read)
-        out = decoder(target, memory, mask=causal_mask(4) & wrote, memory_mask=read)
+        context = encoder(source, mask=read)
+        out = decoder(target, context, mask=causal_mask(4) & wrote, context_mask=read)
         assert_close(out, expected, **EXACT)
         # Behind causal attention the padding of the target needs no mask.
-        out = decoder(target, memory, mask=causal_mask(4), memory_mask=read)
+        out = decoder(target, context, mask=causal_mask(4), context_mask=read)
     real = wrote[:, 0, 0]
     assert_close(out[real], expected[real], **EXACT)
 
@@ -69,44 +69,49 @@ def test_the_whole_of_torchs_transformer(norm_first, training):
 @MODES
 def test_the_future_changes_nothing(norm_first, training):
     stack = decoder(norm_first=norm_first, dropout=0.3).train(training)
-    x, memory = randn(2, 6, 8), randn(2, 3, 8)
+    x, context = randn(2, 6, 8), randn(2, 3, 8)
     for t in range(1, 6):
         changed = torch.cat([x[:, :t], randn(2, 6 - t, 8)], dim=1)
         torch.manual_seed(1)
-        out = stack(x, memory)
+        out = stack(x, context)
         torch.manual_seed(1)
-        other = stack(changed, memory)
+        other = stack(changed, context)
         assert_close(other[:, :t], out[:, :t], **EXACT)
         assert (other[:, t:] - out[:, t:]).abs().amin() > 0
 
 
 @BOTH
 def test_padding_of_the_source_changes_nothing(norm_first):
-    stack, x, memory = decoder(norm_first=norm_first), randn(2, 4, 8), randn(2, 5, 8)
-    out = stack(x, memory, memory_mask=padding_mask(torch.tensor([3, 5])))
-    assert_close(out[:1], stack(x[:1], memory[:1, :3]), **EXACT)
-    assert_close(out[1:], stack(x[1:], memory[1:]), **EXACT)
+    stack, x, context = decoder(norm_first=norm_first), randn(2, 4, 8), randn(2, 5, 8)
+    out = stack(x, context, context_mask=padding_mask(torch.tensor([3, 5])))
+    assert_close(out[:1], stack(x[:1], context[:1, :3]), **EXACT)
+    assert_close(out[1:], stack(x[1:], context[1:]), **EXACT)
 
 
 @BOTH
 @pytest.mark.parametrize("pieces", [[1] * 8, [3, 1, 1, 3], [8]])
 def test_cached_equals_uncached(norm_first, pieces):
-    stack, x, memory = decoder(norm_first=norm_first), randn(2, 8, 8), randn(2, 5, 8)
+    stack, x, context = decoder(norm_first=norm_first), randn(2, 8, 8), randn(2, 5, 8)
     mask, cache = padding_mask(torch.tensor([5, 2])), KVCache()
     parts = x.split(pieces, dim=1)
-    out = [stack(part, memory, memory_mask=mask, cache=cache) for part in parts]
-    assert_close(torch.cat(out, dim=1), stack(x, memory, memory_mask=mask), **EXACT)
+    out = [stack(part, context, context_mask=mask, cache=cache) for part in parts]
+    assert_close(torch.cat(out, dim=1), stack(x, context, context_mask=mask), **EXACT)
 
 
 def test_the_memory_reaches_every_layer():
-    stack, x, memory = decoder(), randn(1, 2, 8), randn(1, 3, 8, grad=True)
+    stack, x, context = decoder(), randn(1, 2, 8), randn(1, 3, 8, grad=True)
     for one in stack.layers:
         torch.nn.init.zeros_(one.cross_attention.out_proj.weight)
-    assert torch.autograd.grad(stack(x, memory).square().sum(), memory)[0].abs().max() == 0
+    assert torch.autograd.grad(stack(x, context).square().sum(), context)[0].abs().max() == 0
     for one in stack.layers:
         torch.nn.init.eye_(one.cross_attention.out_proj.weight)
-        assert torch.autograd.grad(stack(x, memory).square().sum(), memory)[0].abs().max() > 0
+        assert torch.autograd.grad(stack(x, context).square().sum(), context)[0].abs().max() > 0
         torch.nn.init.zeros_(one.cross_attention.out_proj.weight)
+
+
+def test_a_decoder_without_a_memory_is_refused():
+    with pytest.raises(ValueError, match="memory must be a tensor, got NoneType"):
+        decoder()(randn(1, 2, 8), None)
 
 
 def test_a_stack_without_layers_is_refused():

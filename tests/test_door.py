@@ -33,7 +33,7 @@ def test_a_name_loads_its_module_and_what_that_needs():
         "import json, sys; import transformer_lib; transformer_lib.causal_mask;"
         "print(json.dumps([n for n in sys.modules if n.startswith('transformer_lib')]))"
     )
-    names = ["transformer_lib", "transformer_lib.layers", "transformer_lib.layers.masks"]
+    names = [f"transformer_lib{part}" for part in ("", ".checks", ".layers", ".layers.masks")]
     assert sorted(json.loads(fresh(code))) == names
 
 

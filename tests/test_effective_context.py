@@ -1,6 +1,7 @@
 """RECL: equal to the paper's formulas written as loops, and what a group does to its members."""
 
 import math
+from inspect import signature
 
 import pytest
 import torch
@@ -178,10 +179,17 @@ def test_impossible_losses_are_refused(losses, ratio, message):
         ([1, 2, 2], 0.01, r"growing numbers, .* got \[1, 2, 2\]"),
         ([3, 2, 1], 0.01, r"growing numbers, .* got \[3, 2, 1\]"),
         ([-1, 0, 1], 0.01, r"growing numbers, .* got \[-1, 0, 1\]"),
-        ([1, 2, 3], 0.0, "threshold must be positive, got 0.0"),
-        ([1, 2, 3], math.nan, "threshold must be positive, got nan"),
+        ([1.5, 2.5, 3.9], 0.01, r"growing numbers, .* got \[1.5, 2.5, 3.9\]"),
+        ("123", 0.01, "growing numbers, .* got 123"),
+        (None, 0.01, "growing numbers, .* got None"),
+        ([1, 2, 3], 0.0, "threshold must be positive and finite, got 0.0"),
+        ([1, 2, 3], math.nan, "threshold must be positive and finite, got nan"),
     ],
 )
 def test_impossible_lengths_are_refused(lengths, threshold, message):
     with pytest.raises(ValueError, match=message):
         effective_context_length(torch.zeros(1, 3, 4), lengths, threshold=threshold)
+
+
+def test_the_threshold_is_the_papers():
+    assert signature(effective_context_length).parameters["threshold"].default == 0.01

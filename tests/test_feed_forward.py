@@ -93,10 +93,11 @@ def test_fresh_weights_are_glorot_and_fresh_biases_zero():
 @pytest.mark.parametrize(
     ("kwargs", "message"),
     [
-        ({"d_model": 0}, "d_model and d_ff must be positive, got d_model = 0, d_ff = 6"),
-        ({"d_ff": -1}, "d_model and d_ff must be positive, got d_model = 4, d_ff = -1"),
+        ({"d_model": 0}, "d_model must be at least 1, got 0"),
+        ({"d_ff": -1}, "d_ff must be at least 1, got -1"),
+        ({"bias": "no"}, "bias must be True or False, got 'no'"),
         ({"activation": "tanh"}, "activation must be one of .*'swiglu'.*, got 'tanh'"),
-        ({"dropout": 1.5}, "dropout probability has to be between 0 and 1, but got 1.5"),
+        ({"dropout": 1.5}, r"dropout must be in \[0, 1\), got 1.5"),
     ],
 )
 def test_impossible_blocks_are_refused(kwargs, message):
@@ -107,3 +108,7 @@ def test_impossible_blocks_are_refused(kwargs, message):
 def test_input_of_another_width_is_refused():
     with pytest.raises(ValueError, match=r"x must be \(…, d_model = 4\), got \(2, 3, 5\)"):
         block("relu")(randn(2, 3, 5))
+    with pytest.raises(
+        ValueError, match=r"x must be torch.float64, as the weights are, got torch."
+    ):
+        block("relu")(torch.randn(2, 3, 4))

@@ -1,6 +1,7 @@
 """Generation: each way of choosing is what it says, with every kind of model, row by row."""
 
 import math
+from inspect import signature
 from itertools import product
 
 import pytest
@@ -413,7 +414,7 @@ def test_beams_take_their_memories_along(name):
         ({"temperature": 0.0}, "temperature must be positive and finite, got 0.0"),
         ({"temperature": -1.0}, "temperature must be positive and finite, got -1.0"),
         ({"temperature": math.nan}, "temperature must be positive and finite, got nan"),
-        ({"top_k": 0}, "top_k must be at least 1, got 0"),
+        ({"top_k": 0}, "top_k must be None or at least 1, got 0"),
         ({"top_p": 0.0}, r"top_p must be in \(0, 1\], got 0.0"),
         ({"top_p": 1.1}, r"top_p must be in \(0, 1\], got 1.1"),
     ],
@@ -436,11 +437,122 @@ def test_impossible_searches_are_refused(kwargs, message):
         beam_search(Oracle(), torch.tensor([[3]]), **{"max_new_tokens": 5} | kwargs)
 
 
-@pytest.mark.parametrize("search", [generate, beam_search])
-def test_more_tokens_than_the_model_can_read_are_refused(search):
-    with pytest.raises(ValueError, match="max_new_tokens must be at least 1, got -2"):
-        search(Oracle(), torch.tensor([[3]]), max_new_tokens=-2)
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"max_new_tokens": -2}, "max_new_tokens must be at least 1, got -2"),
+        ({"max_new_tokens": 1.5}, "max_new_tokens must be a whole number, got 1.5"),
+        ({"choose": None}, "choose must be a function of logits, got None"),
+        ({"choose": lambda logits: 3}, r"choose must return \(1,\) tokens, got 3"),
+        ({"choose": lambda logits: logits}, r"choose must return \(1,\) tokens, got \(1, 4\)"),
+        ({"window": 1}, "window must be None or at least 2, got 1"),
+        ({"cache": 0}, "cache must be True or False, got 0"),
+        ({"model": None}, "model must be a module with start and step, got NoneType"),
+        ({"inputs": [[3]]}, "inputs must be a tensor of token ids, got list"),
+        ({"inputs": torch.tensor([[3.0]])}, r"inputs must be .* got \(1, 1\) of torch.float32"),
+        ({"inputs": torch.tensor([[3, 3, 3]]), "window": 2}, "at most window = 2 tokens, got 3"),
+        ({"mask": torch.ones(1, 1)}, r"mask must be \(1, 1\) of torch.bool, .* of torch.float32"),
+        ({"mask": torch.tensor([[False]])}, "mask must have tokens in each row, side by side"),
+    ],
+)
+def test_bad_calls_are_refused_in_words(kwargs, message):
+    kwargs = {"model": Oracle(), "inputs": torch.tensor([[3]]), "max_new_tokens": 5} | kwargs
+    with pytest.raises(ValueError, match=message):
+        generate(kwargs.pop("model"), kwargs.pop("inputs"), **kwargs)
+
+
+def test_more_tokens_than_a_search_can_read_are_refused():
     model, prompt = Oracle(max_len=6), torch.tensor([[3, 4, 5]])
-    assert search(model, prompt, max_new_tokens=4).size(0) == 1  # reads 3 + 3
+    assert beam_search(model, prompt, max_new_tokens=4).size(0) == 1  # reads 3 + 3
     with pytest.raises(ValueError, match=r"max_len = 6, got 5 behind 3, of which 7 would be read"):
-        search(model, prompt, max_new_tokens=5)
+        beam_search(model, prompt, max_new_tokens=5)
+
+
+def test_a_target_cannot_begin_anew():
+    model, source = model_and_inputs("transformer")
+    with pytest.raises(ValueError, match="max_len = 32, got 33 behind 1, of which 33 would be"):
+        generate(model, source, max_new_tokens=33)
+    for options in ({"window": 8}, {"cache": False}):
+        with pytest.raises(ValueError, match="window must be None and cache True for a model with"):
+            generate(model, source, max_new_tokens=5, **options)
+
+
+@pytest.mark.parametrize("search", [generate, beam_search])
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_a_model_without_numbers_writes_nothing(search, bad):
+    model, inputs = model_and_inputs("decoder-only")
+    modes = [module.training for module in model.modules()]
+    nn.init.constant_(model.encoder.final_norm.bias, bad)
+    with pytest.raises(FloatingPointError, match=r"logits must be numbers, got .* as the highest"):
+        search(model, inputs, max_new_tokens=3)
+    assert [module.training for module in model.modules()] == modes
+    for choose in (greedy, Sampler()):
+        with pytest.raises(FloatingPointError, match="logits must be numbers"):
+            choose(torch.full((1, 3), bad))
+
+
+def test_a_temperature_that_overflows_is_an_error():
+    with pytest.raises(FloatingPointError, match="logits must be numbers, got inf"):
+        Sampler(temperature=1e-40)(torch.tensor([[1.0, 2.0]]))
+
+
+# --- documented defaults ----------------------------------------------------------------------
+
+
+def test_the_defaults_are_those_of_the_paper():
+    defaults = {name: p.default for name, p in signature(beam_search).parameters.items()}
+    assert (defaults["num_beams"], defaults["length_penalty"]) == (4, 0.6)  # Vaswani, §6.1
+
+
+# --- half precision ---------------------------------------------------------------------------
+
+
+class Given(nn.Module):
+    """Scores that are given, in the type in which they are given, whatever was written."""
+
+    pad_id, eos_id, max_len = 0, None, None
+
+    def __init__(self, logits):
+        super().__init__()
+        self.logits = logits
+
+    def start(self, inputs):
+        return inputs, Prefix()
+
+    def step(self, tokens, state):
+        state.tokens = tokens
+        return self.logits.expand(len(tokens), -1)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_beams_are_ranked_in_float32(dtype):
+    logits = (8 * torch.randn(1, 50)).to(dtype)
+    out, scores = beam_search(
+        Given(logits), torch.tensor([[3]]), max_new_tokens=4, return_scores=True
+    )
+    same, expected = beam_search(
+        Given(logits.float()), torch.tensor([[3]]), max_new_tokens=4, return_scores=True
+    )
+    assert torch.equal(out, same)
+    assert scores.dtype == torch.float32
+    assert torch.equal(scores, expected)
+
+
+def test_half_precision_is_sampled_in_float32():
+    logits = torch.randn(1, 5000).bfloat16()
+
+    def drawn(logits):
+        sampler = Sampler(top_p=0.9, temperature=0.7, generator=torch.Generator().manual_seed(0))
+        return sampler(logits.expand(2000, -1))
+
+    assert torch.equal(drawn(logits), drawn(logits.float()))
+
+
+def test_of_equals_the_fewest_that_reach_p_are_kept():
+    assert keep_top_p(torch.zeros(1, 4), 0.5).isfinite().sum() == 2
+
+
+def test_a_search_gives_up_what_cannot_win():
+    model = Oracle(vocab_size=8, end=1.0)
+    beam_search(model, torch.arange(4)[:, None], max_new_tokens=200, length_penalty=0.0)
+    assert len(model.steps) < 100  # to the end it would be 200, since something always goes on

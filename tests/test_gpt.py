@@ -1,6 +1,6 @@
 """A stack that writes: blind to the future, cached or not, as large and as fresh as published."""
 
-from dataclasses import FrozenInstanceError, replace
+from dataclasses import replace
 
 import pytest
 import torch
@@ -24,10 +24,10 @@ KINDS = {
     "modern": MODERN,
     "swiglu-untied": replace(MODERN, activation="swiglu", tie=False),
     "rotary-with-biases": replace(SMALL, positions="rotary"),
+    "llama": replace(MODERN, activation="swiglu", num_kv_heads=1, rotary_base=1e5),
     "layernorm-without-biases": replace(SMALL, bias=False),
 }
 EVERY = pytest.mark.parametrize("config", KINDS.values(), ids=KINDS)
-MODES = pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
 
 
 @pytest.fixture(autouse=True)
@@ -43,49 +43,7 @@ def ids(*shape):
     return torch.randint(3, 13, shape)
 
 
-def seeded(model, *args):
-    torch.manual_seed(1)  # the same dropout every time
-    return model(*args)
-
-
 # --- what it computes -----------------------------------------------------------------------
-
-
-@EVERY
-@MODES
-def test_the_future_changes_nothing(config, training):
-    model, tokens = model_of(config), ids(2, 7)
-    model.train(training)
-    out = seeded(model, tokens)
-    assert out.shape == (2, 7, 13)
-    for t in range(1, 7):
-        changed = tokens.clone()
-        changed[:, t:] = (changed[:, t:] - 2) % 10 + 3  # another token everywhere
-        other = seeded(model, changed)
-        assert_close(other[:, :t], out[:, :t], **EXACT)
-        assert (other[:, t:] - out[:, t:]).abs().amax(-1).min() > 1e-6
-
-
-@EVERY
-@pytest.mark.parametrize("pieces", [[1] * 10, [4, 1, 2, 3]])
-def test_cached_equals_uncached(config, pieces):
-    model, tokens = model_of(config), ids(3, 10)
-    cache = KVCache()
-    parts = [model(x, cache=cache) for x in tokens.split(pieces, dim=1)]
-    assert_close(torch.cat(parts, dim=1), model(tokens), **EXACT)
-
-
-@EVERY
-def test_steps_equal_the_full_pass(config):
-    model, tokens = model_of(config), ids(3, 9)
-    expected = model(tokens)
-    prompt, state = model.start(tokens[:, :4])
-    assert torch.equal(prompt, tokens[:, :4])
-    assert_close(model.step(prompt, state), expected[:, 3], **EXACT)
-    rows = torch.tensor([2, 0, 1, 1])  # the batch may change underway
-    state.reorder(rows)
-    for t in range(4, 9):
-        assert_close(model.step(tokens[rows, t : t + 1], state), expected[rows, t], **EXACT)
 
 
 @EVERY
@@ -116,6 +74,67 @@ def test_parts_are_put_together_as_published(config):
     head = model.embedding if config.tie else model.head
     assert_close(model(tokens), x @ head.weight.T, **EXACT)
     assert_close(model.logits(model.features(tokens)), model(tokens), **EXACT)
+
+
+class Float64:
+    """Torch for a module that counts norms and angles in `torch.float32`, whatever it is given."""
+
+    float = float32 = torch.float64
+
+    def __getattr__(self, name):
+        return getattr(torch, name)
+
+
+def llama_of(config, monkeypatch):
+    """Hugging Face's Llama of the same size, and its weights by our names."""
+    from transformers import LlamaConfig, LlamaForCausalLM  # not above: it takes seconds
+    from transformers.models.llama import modeling_llama
+
+    monkeypatch.setattr(modeling_llama, "torch", Float64())
+    theirs = LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=config.vocab_size, hidden_size=config.d_model,
+            num_attention_heads=config.num_heads, num_key_value_heads=config.num_kv_heads,
+            num_hidden_layers=config.num_layers, intermediate_size=config.d_ff,
+            rope_parameters={"rope_type": "default", "rope_theta": config.rotary_base},
+            rms_norm_eps=config.eps, tie_word_embeddings=True,
+            bos_token_id=1, eos_token_id=2, pad_token_id=0,
+        )
+    )  # fmt: skip
+    theirs = redraw(theirs).eval()
+    weights = {"embedding.weight": theirs.model.embed_tokens.weight}
+    weights["stack.final_norm.weight"] = theirs.model.norm.weight
+    for n, layer in enumerate(theirs.model.layers):
+        at, mlp, attention = f"stack.layers.{n}.", layer.mlp, layer.self_attn
+        for ours, module in (("q", "q"), ("k", "k"), ("v", "v"), ("out", "o")):
+            name = f"{at}self_attention.{ours}_proj.weight"
+            weights[name] = getattr(attention, f"{module}_proj").weight
+        weights[f"{at}norm1.weight"] = layer.input_layernorm.weight
+        weights[f"{at}norm2.weight"] = layer.post_attention_layernorm.weight
+        weights[f"{at}feed_forward.linear1.weight"] = torch.cat(
+            [mlp.gate_proj.weight, mlp.up_proj.weight]
+        )
+        weights[f"{at}feed_forward.linear2.weight"] = mlp.down_proj.weight
+    return theirs, weights
+
+
+@pytest.mark.parametrize("num_kv_heads", [1, 3])
+def test_a_llama_is_a_configuration(num_kv_heads, monkeypatch):
+    config = GPTConfig(
+        29, d_model=24, num_heads=3, num_kv_heads=num_kv_heads, num_layers=2, d_ff=20,
+        activation="swiglu", positions="rotary", rotary_base=1e5, norm="rms", bias=False,
+        dropout=0.0,
+    )  # fmt: skip
+    theirs, weights = llama_of(config, monkeypatch)
+    model, tokens = GPT(config).double().eval(), torch.randint(29, (3, 17))
+    model.load_state_dict(weights)
+    with torch.no_grad():
+        expected = theirs(tokens).logits
+        assert expected.std() > 0.1
+        assert_close(model(tokens), expected, rtol=0, atol=1e-10)
+        cache = KVCache()
+        parts = [model(part, cache=cache) for part in tokens.split([5, 1, 1, 10], dim=1)]
+    assert_close(torch.cat(parts, dim=1), expected, rtol=0, atol=1e-10)
 
 
 def test_greedy_choice_and_search_with_one_beam_agree():
@@ -231,15 +250,6 @@ def test_norms_are_what_the_config_says():
         assert all(isinstance(m, kind) and m.eps == 1e-3 for m in norms)
 
 
-@EVERY
-def test_every_parameter_gets_a_gradient(config):
-    model = model_of(config, max_len=5)
-    model(ids(2, 5)).square().sum().backward()
-    for name, p in model.named_parameters():
-        if not name.endswith("k_proj.bias"):  # softmax takes no notice of it
-            assert p.grad.abs().max() > 1e-9, name
-
-
 # --- bad input ------------------------------------------------------------------------------
 
 
@@ -247,17 +257,19 @@ def test_every_parameter_gets_a_gradient(config):
     ("changes", "message"),
     [
         ({"vocab_size": 0}, "vocab_size must be at least 1, got 0"),
-        ({"max_len": 0}, "max_len must be at least 1, got 0"),
+        ({"max_len": 0}, "max_len must be None or at least 1, got 0"),
         ({"num_layers": 0}, "num_layers must be at least 1, got 0"),
         ({"d_model": 10, "num_heads": 4}, "d_model = 10, num_heads = 4"),
-        ({"num_heads": 0}, "d_model = 8, num_heads = 0"),
+        ({"num_heads": 0}, "num_heads must be at least 1, got 0"),
+        ({"num_kv_heads": 4}, "num_kv_heads must divide num_heads = 2, got 4"),
+        ({"rotary_base": 0.0}, "rotary_base must be positive and finite, got 0.0"),
         ({"positions": "alibi"}, r"positions must be one of \('learned', 'rotary'\), got 'alibi'"),
         ({"norm": "batch"}, r"norm must be one of \('layer', 'rms'\), got 'batch'"),
         ({"max_len": None}, "max_len must be given with learned positions, got None"),
         ({"eos_id": 13}, "eos_id must be in 0 … vocab_size - 1 = 12, got 13"),
         ({"pad_id": -1}, "pad_id must be in 0 … vocab_size - 1 = 12, got -1"),
         ({"activation": "tanh"}, "activation must be one of .* got 'tanh'"),
-        ({"dropout": 2.0}, "dropout probability has to be between 0 and 1"),
+        ({"dropout": 2.0}, r"dropout must be in \[0, 1\), got 2.0"),
     ],
 )
 def test_impossible_configs_are_refused(changes, message):
@@ -265,17 +277,12 @@ def test_impossible_configs_are_refused(changes, message):
         GPT(replace(SMALL, **changes))
 
 
-def test_a_config_does_not_change():
-    with pytest.raises(FrozenInstanceError):
-        SMALL.d_model = 16
-
-
 @pytest.mark.parametrize(
     ("tokens", "message"),
     [
-        (torch.ones(5, dtype=torch.long), r"tokens must be \(batch, length\) integers"),
-        (torch.ones(2, 5), r"tokens must be .* got \(2, 5\) of torch.float32"),
-        (torch.ones(2, 21, dtype=torch.long), "tokens must have at most max_len = 20"),
+        (torch.ones(5, dtype=torch.long), r"ids must be \(batch, length\) of int64 or int32"),
+        (torch.ones(2, 5), r"ids must be .* got \(2, 5\) of torch.float32"),
+        (torch.ones(2, 21, dtype=torch.long), "ids must have at most max_len = 20"),
     ],
 )
 def test_impossible_tokens_are_refused(tokens, message):
@@ -296,5 +303,5 @@ def test_a_prompt_that_is_empty_or_longer_than_the_window_is_refused():
 def test_a_cached_text_counts_what_came_before():
     model, cache = model_of(SMALL), KVCache()
     model(ids(2, 18), cache=cache)
-    with pytest.raises(ValueError, match="tokens must have at most max_len = 20 tokens, got 21"):
+    with pytest.raises(ValueError, match="ids must have at most max_len = 20 tokens, got 21"):
         model(ids(2, 3), cache=cache)

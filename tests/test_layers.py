@@ -65,12 +65,12 @@ def test_decoder_layer_equals_torch(norm_first, training, activation):
         8, 2, 12, dropout=0.0, activation=activation, norm_first=norm_first, batch_first=True
     )
     theirs = redraw(theirs).train(training)
-    x, memory, mask = randn(3, 5, 8), randn(3, 4, 8), padding_mask(torch.tensor([4, 2, 1]))
-    expected = theirs(x, memory, tgt_mask=~causal_mask(5), memory_key_padding_mask=~mask[:, 0, 0])
+    x, context, mask = randn(3, 5, 8), randn(3, 4, 8), padding_mask(torch.tensor([4, 2, 1]))
+    expected = theirs(x, context, tgt_mask=~causal_mask(5), memory_key_padding_mask=~mask[:, 0, 0])
     ours = like_torch(theirs)
-    assert_close(ours(x, memory, mask=causal_mask(5), memory_mask=mask), expected, **EXACT)
+    assert_close(ours(x, context, mask=causal_mask(5), context_mask=mask), expected, **EXACT)
     ours.self_attention.causal = True
-    assert_close(ours(x, memory, memory_mask=mask), expected, **EXACT)
+    assert_close(ours(x, context, context_mask=mask), expected, **EXACT)
 
 
 # --- the residual connection ----------------------------------------------------------------
@@ -78,13 +78,13 @@ def test_decoder_layer_equals_torch(norm_first, training, activation):
 
 @pytest.mark.parametrize("make", [encoder_layer, decoder_layer])
 def test_sublayers_that_say_nothing_leave_the_input(make):
-    x, memory = randn(2, 3, 8), [randn(2, 4, 8)] if make is decoder_layer else []
-    layer = make(dropout=1.0)
-    assert_close(layer(x, *memory), x, **EXACT)  # everything that is added is dropped
-    assert not torch.allclose(layer.eval()(x, *memory), x)
-    post = make(dropout=1.0, norm_first=False)
+    x, context = randn(2, 3, 8), [randn(2, 4, 8)] if make is decoder_layer else []
+    layer, post = make(), make(norm_first=False)
+    layer.dropout.p = post.dropout.p = 1.0
+    assert_close(layer(x, *context), x, **EXACT)  # everything that is added is dropped
+    assert not torch.allclose(layer.eval()(x, *context), x)
     norms = [m for name, m in post.named_children() if name.startswith("norm")]
-    assert_close(post(x, *memory), nn.Sequential(*norms)(x), **EXACT)
+    assert_close(post(x, *context), nn.Sequential(*norms)(x), **EXACT)
 
 
 def test_prenorm_keeps_the_input_apart_and_postnorm_normalises_the_sum():
@@ -110,9 +110,9 @@ def test_norm_of_choice(norm, norm_first):
 
 @BOTH
 def test_every_gradient_of_the_layers_is_right(norm_first):
-    x, memory = randn(1, 3, 8, grad=True), randn(1, 2, 8, grad=True)
+    x, context = randn(1, 3, 8, grad=True), randn(1, 2, 8, grad=True)
     assert torch.autograd.gradcheck(encoder_layer(norm_first=norm_first), x)
-    assert torch.autograd.gradcheck(decoder_layer(norm_first=norm_first), (x, memory))
+    assert torch.autograd.gradcheck(decoder_layer(norm_first=norm_first), (x, context))
 
 
 # --- who sees whom --------------------------------------------------------------------------
@@ -123,10 +123,10 @@ def test_every_gradient_of_the_layers_is_right(norm_first):
 @pytest.mark.parametrize("make", [partial(encoder_layer, causal=True), decoder_layer])
 def test_the_future_changes_nothing(make, norm_first, training):
     layer = make(norm_first=norm_first, dropout=0.3).train(training)
-    memory = [randn(2, 4, 8)] if isinstance(layer, DecoderLayer) else []
+    context = [randn(2, 4, 8)] if isinstance(layer, DecoderLayer) else []
     x = randn(2, 6, 8)
     changed = torch.cat([x[:, :4], randn(2, 2, 8)], dim=1)
-    out, other = (seeded(layer, y, *memory) for y in (x, changed))
+    out, other = (seeded(layer, y, *context) for y in (x, changed))
     assert_close(out[:, :4], other[:, :4], **EXACT)
     assert (out[:, 4:] - other[:, 4:]).abs().amin() > 0
 
@@ -144,30 +144,30 @@ def test_padding_changes_nothing(norm_first):
     layer = encoder_layer(norm_first=norm_first)
     assert_close(layer(noise, mask=mask)[0, :3], layer(x[:1, :3])[0], **EXACT)
     layer, y = decoder_layer(norm_first=norm_first), randn(2, 4, 8)
-    assert_close(layer(y, noise, memory_mask=mask), layer(y, x, memory_mask=mask), **EXACT)
-    assert_close(layer(y, noise, memory_mask=mask)[:1], layer(y[:1], x[:1, :3]), **EXACT)
+    assert_close(layer(y, noise, context_mask=mask), layer(y, x, context_mask=mask), **EXACT)
+    assert_close(layer(y, noise, context_mask=mask)[:1], layer(y[:1], x[:1, :3]), **EXACT)
 
 
 @BOTH
 @pytest.mark.parametrize("piece", [1, 2, 5])
 def test_cached_equals_uncached(norm_first, piece):
-    x, memory = randn(2, 10, 8), randn(2, 4, 8)
+    x, context = randn(2, 10, 8), randn(2, 4, 8)
     mask = padding_mask(torch.tensor([4, 2]))
     layer, cache = encoder_layer(norm_first=norm_first, causal=True), KVCache()
     out = torch.cat([layer(part, cache=cache) for part in x.split(piece, dim=1)], dim=1)
     assert_close(out, layer(x), **EXACT)
     layer, cache = decoder_layer(norm_first=norm_first), KVCache()
-    out = [layer(part, memory, memory_mask=mask, cache=cache) for part in x.split(piece, dim=1)]
-    assert_close(torch.cat(out, dim=1), layer(x, memory, memory_mask=mask), **EXACT)
+    out = [layer(part, context, context_mask=mask, cache=cache) for part in x.split(piece, dim=1)]
+    assert_close(torch.cat(out, dim=1), layer(x, context, context_mask=mask), **EXACT)
     assert cache.length == 10
 
 
-def test_a_cached_decoder_projects_the_memory_once():
-    layer, x, memory, cache = decoder_layer(), randn(2, 4, 8), randn(2, 3, 8), KVCache()
+def test_a_cached_decoder_projects_the_context_once():
+    layer, x, context, cache = decoder_layer(), randn(2, 4, 8), randn(2, 3, 8), KVCache()
     projected = []
     layer.cross_attention.k_proj.register_forward_hook(lambda *call: projected.append(call[2]))
     for token in x.split(1, dim=1):
-        layer(token, memory, cache=cache)
+        layer(token, context, cache=cache)
     assert len(projected) == 1
 
 
@@ -184,5 +184,16 @@ def test_parts_of_different_widths_are_refused():
 
 
 def test_impossible_dropout_is_refused():
-    with pytest.raises(ValueError, match="dropout probability has to be between 0 and 1"):
+    with pytest.raises(ValueError, match=r"dropout must be in \[0, 1\), got -0.1"):
         encoder_layer(dropout=-0.1)
+
+
+@BOTH
+def test_every_norm_of_a_decoder_layer_is_the_one_of_choice(norm_first):
+    layer = decoder_layer(norm=nn.RMSNorm, norm_first=norm_first)
+    assert [type(norm) for norm in (layer.norm1, layer.norm2, layer.norm3)] == [nn.RMSNorm] * 3
+
+
+def test_a_decoder_layer_without_its_context_is_refused():
+    with pytest.raises(ValueError, match="context must be the encoder's output, got None"):
+        decoder_layer()(randn(2, 3, 8), None)

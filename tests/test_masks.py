@@ -14,6 +14,8 @@ from transformer_lib.layers.masks import (
     sliding_window_mask,
 )
 
+CPU = torch.device("cpu")
+
 
 def drawn(mask):
     """A mask as one string a row: x = may attend."""
@@ -116,7 +118,7 @@ def test_a_mask_is_boolean_and_made_where_it_is_wanted(mask):
 
 @pytest.mark.parametrize("shape", [(2, 4, 3, 5), (2, 1, 1, 5), (3, 5), (5,), ()])
 def test_check_mask_accepts_what_broadcasts_to_the_scores(shape):
-    check_mask(torch.ones(shape, dtype=torch.bool), (2, 4, 3, 5))
+    check_mask(torch.ones(shape, dtype=torch.bool), (2, 4, 3, 5), CPU)
 
 
 # --- bad input ------------------------------------------------------------------------------
@@ -140,9 +142,15 @@ def test_check_mask_accepts_what_broadcasts_to_the_scores(shape):
         ),
         (lambda: padding_mask_from_ids(torch.ones(1, 2), 0), r"integers, got .* torch.float32"),
         (lambda: padding_mask_from_ids(torch.ones(1, 2).bool(), 0), r"integers, .* torch.bool"),
-        (lambda: check_mask(torch.zeros(3, 5), (3, 5)), r"True = may attend, got torch.float32"),
-        (lambda: check_mask(torch.ones(2, 5).bool(), (2, 4, 3, 5)), r"scores \(2, 4, 3, 5\), got"),
-        (lambda: check_mask(torch.ones(2, 3, 5).bool(), (3, 5)), r"\(3, 5\), got \(2, 3, 5\)"),
+        (
+            lambda: check_mask(torch.zeros(3, 5), (3, 5), CPU),
+            r"True = may attend, got torch.float32",
+        ),
+        (
+            lambda: check_mask(torch.ones(2, 5).bool(), (2, 4, 3, 5), CPU),
+            r"scores \(2, 4, 3, 5\), got",
+        ),
+        (lambda: check_mask(torch.ones(2, 3, 5).bool(), (3, 5), CPU), r"\(3, 5\), got \(2, 3, 5\)"),
     ],
 )
 def test_bad_input_is_refused_in_words(make, message):

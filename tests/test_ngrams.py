@@ -79,12 +79,12 @@ def test_a_longer_context_helps_until_it_is_too_rare():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"order": 0}, "order must be at least 1, .* got order = 0, vocab_size = 4"),
+        ({"order": 0}, "order must be at least 1, got 0"),
         ({"order": 40}, "below 2 .* 63, got order = 40"),
-        ({"tokens": torch.tensor([1, 2])}, r"one row of at least 3 integers, got \(2,\)"),
+        ({"tokens": torch.tensor([1, 2])}, r"one row of at least 3 numbers .* got \(2,\)"),
         ({"tokens": torch.zeros(2, 9).long()}, r"one row of .* got \(2, 9\) of torch.int64"),
         ({"tokens": torch.zeros(9)}, r"one row of .* got \(9,\) of torch.float32"),
-        ({"tokens": torch.arange(9)}, "tokens must be in 0 … vocab_size - 1 = 3, got 0 … 8"),
+        ({"tokens": torch.arange(9)}, "tokens must be in 0 … vocab_size - 1 = 3, got 8"),
     ],
 )
 def test_impossible_counts_are_refused(changes, message):
@@ -95,7 +95,13 @@ def test_impossible_counts_are_refused(changes, message):
 
 def test_tokens_outside_the_vocabulary_are_refused():
     model = WittenBell(torch.zeros(9).long(), order=2, vocab_size=4)
-    with pytest.raises(ValueError, match="tokens must be in 0 … vocab_size - 1 = 3, got -1 … 0"):
+    with pytest.raises(ValueError, match="tokens must not be negative, got -1"):
         model.probabilities(torch.tensor([0, -1]))
     with pytest.raises(ValueError, match="order must be in 1 … 2, got 3"):
         model.probabilities(torch.tensor([0, 1]), order=3)
+
+
+def test_ids_of_int32_are_counted_as_those_of_int64():
+    tokens = torch.randint(66, (4000,), generator=torch.Generator().manual_seed(0))
+    wide, narrow = (WittenBell(x, order=7, vocab_size=66) for x in (tokens, tokens.int()))
+    assert torch.equal(wide.probabilities(tokens), narrow.probabilities(tokens.int()))

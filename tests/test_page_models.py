@@ -1,7 +1,10 @@
 """What the models in the page carry with them. What they compute and do there, tests/book sees."""
 
+import json
 import re
-from dataclasses import asdict
+import shutil
+import subprocess
+from dataclasses import asdict, replace
 
 import pytest
 import torch
@@ -142,3 +145,89 @@ def test_a_configuration_must_be_whole():
 def test_a_reader_refuses_what_does_not_fit(arguments, said):
     with pytest.raises(ValueError, match=said):
         reader(**arguments)
+
+
+LEARNED = replace(GPT_CONFIG, positions="learned", max_len=6)
+
+
+def without(weights, *names):
+    return {name: w for name, w in weights.items() if not name.endswith(names)}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"config": {"d_model": 16}}, r"embedding.weight \(5, 16\), got \(5, 8\)"),
+        ({"config": {"num_heads": 3}}, "d_model must be a positive multiple of num_heads"),
+        ({"config": {"num_heads": 8}}, "heads of even width for rotary, got 1"),
+        ({"config": {"num_layers": 1}}, r"got also stack.layers.1.feed_forward"),
+        ({"config": {"num_layers": 3}}, "got none for stack.layers.2.feed_forward"),
+        ({"config": {"num_layers": 1.5}}, "num_layers must be a whole number, got 1.5"),
+        ({"config": {"positions": "learned"}}, "max_len with learned positions, got None"),
+        ({"config": {"positions": "learned", "max_len": 6}}, "got none for positions.table.weight"),
+        ({"config": {"norm_first": False}}, "config must be of pre-norm layers, got False"),
+        ({"config": {"eps": float("nan")}}, "eps must be positive and finite, got nan"),
+        ({"config": {"max_len": 0}}, "max_len must be None or at least 1, got 0"),
+        ({"config": {"norm": "rms"}, "weights": GPT(replace(GPT_CONFIG, norm="layer", bias=True))
+          .state_dict()}, "got also stack.final_norm.bias"),
+        ({"weights": without(GPT(GPT_CONFIG).state_dict(), "linear1.weight")}, "weights must hold"),
+        ({"weights": without(GPT(GPT_CONFIG).state_dict(), "linear2.weight")}, "got none for"),
+        ({"weights": GPT(GPT_CONFIG).state_dict() | {"more": torch.ones(2)}}, "got also more"),
+        ({"temperature": float("nan")}, "temperature must be positive and finite, got nan"),
+        ({"temperature": float("inf")}, "temperature must be positive and finite, got inf"),
+        ({"temperature": 0.0}, "temperature must be positive and finite, got 0.0"),
+        ({"temperature": -1.0}, "temperature must be positive and finite, got -1.0"),
+        ({"length": -1}, "length must be at least 1, got -1"),
+        ({"seed": 1.5}, "seed must be a whole number, got 1.5"),
+        ({"layer": 0.5}, "layer must be a whole number, got 0.5"),
+        ({"characters": "aabc "}, "characters must be distinct"),
+        ({"characters": ["a", "b", "c", " ", "no"]}, "characters must be single characters"),
+        ({"prompt": 5}, "prompt must be a string, got 5"),
+    ],
+)  # fmt: skip
+def test_a_writer_refuses_what_the_page_cannot_compute(arguments, said):
+    with pytest.raises(ValueError, match=said):
+        writer(**arguments)
+
+
+def test_a_prompt_must_leave_room_in_a_learned_window():
+    weights = GPT(LEARNED).state_dict()
+    assert writer(asdict(LEARNED), weights, prompt="a b c").prompt == "a b c"
+    with pytest.raises(ValueError, match="prompt must be shorter than max_len = 6, got 6"):
+        writer(asdict(LEARNED), weights, prompt="a b c ")
+    with pytest.raises(ValueError, match=r"positions.table.weight \(7, 8\), got \(6, 8\)"):
+        writer(asdict(LEARNED) | {"max_len": 7}, weights)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"config": {"pooling": "mean"}}, "got also class_token"),
+        ({"config": {"positions": "none"}}, "got also positions.table.weight"),
+        ({"config": {"patch_size": 2}}, r"patches.proj.weight \(8, 4\), got \(8, 16\)"),
+        ({"config": {"patch_size": 3}}, "image_size that is a multiple of patch_size = 3, got 8"),
+        ({"weights": ViT(replace(VIT_CONFIG, in_channels=3)).state_dict()}, r"got \(8, 48\)"),
+        ({"labels": (1, 3)}, "labels must be 0 to 2, got 3"),
+        ({"labels": (1, 1.5)}, "labels must be a whole number, got 1.5"),
+        ({"labels": "12"}, "labels must be a list of classes, got '12'"),
+        (
+            {"samples": SAMPLES.long()},
+            "samples must be of floating point, with some axes",
+        ),
+        ({"config": {"eps": 0}}, "eps must be positive and finite, got 0"),
+    ],
+)
+def test_a_reader_refuses_what_the_page_cannot_compute(arguments, said):
+    with pytest.raises(ValueError, match=said):
+        reader(**arguments)
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
+@pytest.mark.parametrize("scores", [[1000, 999], [-1000, -1001], [0, -1], [150, 149, 0]])
+def test_softmax_in_the_page_overflows_nowhere(scores, tmp_path):
+    (tmp_path / "transformer.mjs").write_text(page_source(), encoding="utf-8")
+    ask = 'import { softmax } from "./transformer.mjs"; console.log(JSON.stringify(softmax(%s)));'
+    (tmp_path / "ask.mjs").write_text(ask % scores)
+    answer = subprocess.run(["node", "ask.mjs"], cwd=tmp_path, capture_output=True, check=True)
+    expected = torch.tensor(scores, dtype=torch.float64).softmax(-1)
+    torch.testing.assert_close(torch.tensor(json.loads(answer.stdout)).double(), expected)

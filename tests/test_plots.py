@@ -185,3 +185,39 @@ def test_grouped_bars_do_not_overlap():
 def test_bars_refuse_another_number_of_values():
     with pytest.raises(ValueError, match=r"values: got shape \(3,\), want \(2,\)"):
         plots.bars("ab", [1, 2, 3], ylabel="n")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"mask": torch.tensor([[0.0, -torch.inf], [0.0, 0.0]])}, "mask must be boolean with True"),
+        ({"mask": torch.ones(2, 2).long()}, "mask must be boolean with True"),
+        ({"mask": torch.ones(3, 2, dtype=torch.bool)}, "mask must broadcast to the scores"),
+        ({"mask": torch.ones(2, 2, 2, dtype=torch.bool)}, "mask must be one for the map"),
+        ({"vmax": -1.0}, "vmax must be positive and finite, got -1.0"),
+        ({"vmax": torch.nan}, "vmax must be positive and finite, got nan"),
+        ({"weights": torch.full((2, 2), torch.nan)}, "weights: got NaN or infinity"),
+        ({"queries": 5}, "queries: got int, want a list of strings"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(options, said):
+    options = {"weights": torch.eye(2), "queries": "ab"} | options
+    with pytest.raises(ValueError, match=said):
+        plots.attention_map(options.pop("weights"), options.pop("queries"), **options)
+
+
+def test_a_token_with_dollars_is_drawn_as_it_is():
+    ax = plots.attention_map(torch.eye(2), ["$5 and $6", r"$\foo$"])
+    ax.figure.canvas.draw()  # a formula that is none would raise here
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["$5 and $6", r"$\foo$"]
+    assert not any(t.get_parse_math() for t in ax.get_xticklabels() + ax.get_yticklabels())
+
+
+def test_titles_names_and_the_strongest_colour_are_as_asked():
+    plots.use_style()
+    ax = plots.lines([1, 2], {"y": [1, 2]}, xlabel="x", ylabel="y", title="t")
+    assert ax.get_title("left") == "t"
+    ax = plots.bars("ab", [1, 2], ylabel="n", xlabel="model", title="t")
+    assert (ax.get_xlabel(), ax.get_title("left")) == ("model", "t")
+    fig = plots.attention_grid(torch.rand(2, 2, 2), vmax=0.5)
+    assert all(ax.images[0].get_clim() == (0, 0.5) for ax in fig.axes)

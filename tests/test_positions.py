@@ -5,8 +5,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from oracles import EXACT, FEW, complex_rotary, loop_alibi, loop_sinusoids, randn, redraw
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.testing import assert_close
 
+from transformer_lib.layers import positions
 from transformer_lib.layers.positions import ALiBi, LearnedPositions, Rotary, SinusoidalPositions
 
 # Those that take a sequence (…, seq_len, 8) and an offset, and those that keep tables of waves.
@@ -62,16 +64,23 @@ def test_input_of_the_wrong_width_or_offset_is_refused(encoding, shape, offset, 
         encoding(randn(*shape), offset=offset)
 
 
+@pytest.mark.parametrize("encoding", [*ADDED, Rotary(8)], ids=name)
+@pytest.mark.parametrize("dtype", [torch.int64, torch.bool])
+def test_input_that_is_no_number_with_a_fraction_is_refused(encoding, dtype):
+    with pytest.raises(ValueError, match=f"x must be floating point, got {dtype}"):
+        encoding(torch.ones(1, 3, 8, dtype=dtype))
+
+
 # --- the tables of sinusoidal and rotary ----------------------------------------------------
 
 
 @pytest.mark.parametrize("waves", WAVES, ids=name)
-def test_tables_are_buffers_but_never_part_of_the_state_dict(waves):
+def test_a_module_holds_nothing_of_its_table(waves):
     encoding = waves(8)
+    before = dict(vars(encoding))
     encoding(randn(1, 4, 8))
-    assert len(list(encoding.buffers())) > 0
-    assert len(encoding.state_dict()) == 0
-    assert len(list(encoding.parameters())) == 0
+    assert vars(encoding) == before
+    assert not [*encoding.buffers(), *encoding.parameters(), *encoding.state_dict()]
 
 
 @pytest.mark.parametrize("waves", WAVES, ids=name)
@@ -85,13 +94,20 @@ def test_any_length_follows_any_other(waves):
 
 @pytest.mark.parametrize("waves", WAVES, ids=name)
 def test_token_by_token_the_table_is_made_only_a_few_times(waves):
-    encoding, places = waves(8), []
+    encoding = waves(8)
+    positions._table.cache_clear()
     for position in range(100):
         encoding(randn(1, 1, 8), offset=position)
-        table = next(encoding.buffers())
-        if not any(table is known for known in places):
-            places.append(table)
-    assert len(places) <= 8
+    assert positions._table.cache_info().misses == 8  # for 1, 2, 4, …, 128 positions
+
+
+@pytest.mark.parametrize("waves", WAVES, ids=name)
+def test_a_table_of_fake_numbers_is_not_kept(waves):
+    encoding, x = waves(8), randn(1, 4, 8)
+    positions._table.cache_clear()
+    with FakeTensorMode():
+        encoding(torch.empty(1, 4, 8))
+    assert encoding(x).isfinite().all()
 
 
 @pytest.mark.parametrize("waves", WAVES, ids=name)
@@ -135,6 +151,13 @@ def test_a_width_that_is_not_positive_and_even_is_refused(waves, width):
         waves(width)
 
 
+@pytest.mark.parametrize("waves", WAVES, ids=name)
+@pytest.mark.parametrize("base", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_base_that_is_not_positive_and_finite_is_refused(waves, base):
+    with pytest.raises(ValueError, match="base must be positive and finite, got"):
+        waves(8, base=base)
+
+
 # --- sinusoidal -----------------------------------------------------------------------------
 
 
@@ -168,9 +191,9 @@ def test_the_slowest_wave_is_almost_base_times_the_fastest():
 
 
 def test_learned_positions_add_the_rows_of_their_table():
-    positions = redraw(LearnedPositions(10, 8))
+    learned = redraw(LearnedPositions(10, 8))
     x = randn(2, 4, 8)
-    assert_close(positions(x, offset=6), x + positions.table.weight[6:10], **EXACT)
+    assert_close(learned(x, offset=6), x + learned.table.weight[6:10], **EXACT)
 
 
 def test_learned_positions_train_only_the_rows_that_were_used():
@@ -195,6 +218,8 @@ def test_learned_positions_refuse_what_reaches_beyond_max_len():
 def test_learned_positions_need_a_positive_max_len():
     with pytest.raises(ValueError, match="max_len must be at least 1, got 0"):
         LearnedPositions(0, 8)
+    with pytest.raises(ValueError, match="d_model must be at least 1, got 0"):
+        LearnedPositions(5, 0)
 
 
 # --- rotary ---------------------------------------------------------------------------------
@@ -275,6 +300,7 @@ def test_alibi_slopes_are_a_buffer_that_is_not_saved():
     ("make", "message"),
     [
         (lambda: ALiBi(0), "num_heads must be at least 1, got 0"),
+        (lambda: ALiBi(1.5), "num_heads must be a whole number, got 1.5"),
         (lambda: ALiBi(2)(3, offset=-1), "offset must be .* >= 0, got -1"),
     ],
 )

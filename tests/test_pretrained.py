@@ -88,6 +88,13 @@ def test_tensors_are_turned_cut_and_left_out_as_the_table_says(tmp_path, suffix)
         ({"both.bias": torch.ones(4)}, r"of another shape: both.bias \(2,\), a.bias is \(3,\)"),
         ({"x.both.bias": torch.ones(6)}, "not what shares its place: .*both.bias"),
         ({"more": torch.ones(1), "both.bias": None}, "left over .* more; missing .* a.bias"),
+        ({"both.bias": torch.ones(6).to(torch.int8)}, "not of a floating type: .*bias torch.int8"),
+        ({"both.bias": torch.ones(6).to(torch.complex64)}, "not of a floating type: .* torch.comp"),
+        ({"both.bias": torch.full((6,), torch.nan)}, "not finite in the model's .*float32: both.b"),
+        (
+            {"both.bias": torch.full((6,), 1e300, dtype=torch.float64)},
+            "not finite in the model's torch.float32",
+        ),
     ],
 )
 def test_what_does_not_fit_is_listed_and_nothing_is_loaded(tmp_path, change, message):
@@ -99,6 +106,12 @@ def test_what_does_not_fit_is_listed_and_nothing_is_loaded(tmp_path, change, mes
     with pytest.raises(ValueError, match=message):
         load_pretrained(model, file, PAIR, prefix="x.")
     assert all(torch.equal(before[name], w) for name, w in model.state_dict().items())
+
+
+def test_a_model_without_room_for_numbers_is_refused(tmp_path):
+    save_file({"both.weight": torch.randn(2, 6), "both.bias": torch.zeros(6)}, tmp_path / "w")
+    with pytest.raises(ValueError, match="model must have room for numbers, got one on"):
+        load_pretrained(Pair().to("meta"), tmp_path / "w", PAIR)
 
 
 @pytest.mark.parametrize("name", ["w.safetensors", "w.bin"])
@@ -130,6 +143,49 @@ def test_a_folder_without_weights_or_config_is_refused(tmp_path):
         read_config(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "part",
+    ["../secret.safetensors", "{outside}/secret.safetensors", ".", "..", "", "in/side.safetensors",
+     "gone.safetensors", "in", r"..\secret.safetensors", None, 1, ["a"]],
+)  # fmt: skip
+@pytest.mark.parametrize("name", ["model.safetensors", "pytorch_model.bin"])
+def test_an_index_that_points_elsewhere_is_refused(tmp_path, name, part):
+    folder = tmp_path / "model"
+    (folder / "in").mkdir(parents=True)
+    for file in (tmp_path / "secret.safetensors", folder / "in" / "side.safetensors"):
+        save_file({"weight": torch.ones(1)}, file)
+    part = part.format(outside=tmp_path) if isinstance(part, str) else part
+    index = folder / f"{name}.index.json"
+    index.write_text(json.dumps({"weight_map": {"weight": part}}), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"weight_map must name files beside .*index\.json, got"):
+        read_weights(folder)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{}", "weight_map must name the file of each tensor, got None in .*index"),
+        ('{"weight_map": {}}', "weight_map must name the file of each tensor, got {} in"),
+        ('{"weight_map": ["a"]}', r"weight_map must name the file of each tensor, got \['a'\] in"),
+        ("[]", "file must be a JSON object, got list in .*index"),
+        ("<!doctype html>", r"file must be JSON, got .*index\.json: Expecting value"),
+        ("\ufeff{}", r"file must be JSON, got .*index\.json: .*BOM"),
+        ("[" * 100_000, r"file must be JSON, got .*index\.json"),
+    ],
+    ids=lambda text: text[:20],
+)
+def test_an_index_that_is_none_is_refused(tmp_path, text, message):
+    (tmp_path / "model.safetensors.index.json").write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match=message):
+        read_weights(tmp_path)
+
+
+def test_a_config_that_is_no_json_is_named(tmp_path):
+    (tmp_path / "config.json").write_bytes(b"\xff\xfe")
+    with pytest.raises(ValueError, match=r"file must be JSON, got .*config\.json"):
+        read_config(tmp_path)
+
+
 # --- GPT-2 ----------------------------------------------------------------------------------
 
 
@@ -137,6 +193,7 @@ def test_logits_equal_gpt2s(saved):
     theirs, folder = saved
     tokens = torch.randint(23, (3, 17))
     ours = load_gpt2(folder, dtype=torch.float64)
+    assert not ours.training
     assert_close(ours(tokens), theirs(tokens).logits, rtol=0, atol=1e-10)
 
 
@@ -230,7 +287,7 @@ def test_greedy_tokens_equal_hugging_faces(tmp_path, seed):
 )
 def test_other_models_are_refused(saved, changes, message):
     _, folder = saved
-    published = json.loads((folder / "config.json").read_text()) | changes
+    published = json.loads((folder / "config.json").read_text(encoding="utf-8")) | changes
     with pytest.raises(ValueError, match=message):
         gpt2_config(published)
 
@@ -240,3 +297,12 @@ def test_configs_say_the_same(saved):
     assert gpt2_config(read_config(folder)) == GPTConfig(
         23, max_len=40, d_model=16, num_heads=4, num_layers=3, d_ff=64, dropout=0.0, eos_id=2
     )
+
+
+def test_what_a_config_leaves_out_is_named(saved):
+    _, folder = saved
+    published = read_config(folder)
+    assert gpt2_config(published | {"resid_pdrop": 0.25}).dropout == 0.25
+    for name in ("vocab_size", "n_positions", "n_embd", "n_head", "n_layer"):
+        with pytest.raises(ValueError, match=f"config.json must have {name}, got only"):
+            gpt2_config({key: value for key, value in published.items() if key != name})

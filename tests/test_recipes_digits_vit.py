@@ -8,7 +8,8 @@ import torch
 from oracles import EXACT
 from torch.testing import assert_close
 
-from transformer_lib.data.images import Images, load_mnist_5k, load_small_digits, shift_images
+from transformer_lib.data.augment import shift_images
+from transformer_lib.data.images import Images, load_mnist_5k, load_small_digits
 from transformer_lib.recipes import digits_vit as recipe
 from transformer_lib.weights import load
 

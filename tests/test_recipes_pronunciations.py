@@ -8,7 +8,8 @@ import torch
 from oracles import EXACT
 from torch.testing import assert_close
 
-from transformer_lib.data.pronunciations import Batch, load_pronunciations
+from transformer_lib.data.pairs import Batch
+from transformer_lib.data.pronunciations import load_pronunciations
 from transformer_lib.measure.errors import error_rates
 from transformer_lib.recipes import pronunciations as recipe
 from transformer_lib.weights import load

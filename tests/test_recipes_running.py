@@ -15,8 +15,10 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from transformer_lib.data.images import ImageBatches, jitter, load_mnist_5k
-from transformer_lib.data.pronunciations import PronunciationBatches, load_pronunciations
+from transformer_lib.data.augment import jitter
+from transformer_lib.data.images import ImageBatches, load_mnist_5k
+from transformer_lib.data.pairs import PairBatches
+from transformer_lib.data.pronunciations import load_pronunciations, pairs_of
 from transformer_lib.data.streams import Streams
 from transformer_lib.data.text import Windows, load_king_james
 from transformer_lib.recipes import digits_vit, pronunciations, running, verses_gpt, verses_xl
@@ -159,7 +161,7 @@ EXPECTED = {
     "pronunciations": Expected(
         "words",
         spy_words,
-        lambda d: PronunciationBatches(d.train, d.letters, d.phonemes, batch_size=256, seed=0),
+        lambda d: PairBatches(pairs_of(d.train), d.letters, d.phonemes, batch_size=256, seed=0),
         lambda loss: loss is pronunciations.pair_loss,
         6000,
         200,

@@ -1,5 +1,6 @@
 """Checkpoints: whole or not there, and refused when they are not what they seem."""
 
+import errno
 import os
 import pickle
 from pathlib import Path
@@ -101,7 +102,8 @@ def test_newest_checkpoint_is_found_and_two_are_kept(folder):
 
 
 def test_sums_are_those_of_sha256sum(folder):
-    sums = (folder / "step-00000003" / "SHA256SUMS").read_text().splitlines()
+    sums = (folder / "step-00000003" / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
+    assert b"\r" not in (folder / "step-00000003" / "SHA256SUMS").read_bytes()
     assert [line.split("  ")[1] for line in sums] == ["model.safetensors", "state.pt"]
     assert all(len(line.split("  ")[0]) == 64 for line in sums)
 
@@ -201,6 +203,66 @@ def test_everything_is_on_the_disk_before_it_gets_its_name(tmp_path, monkeypatch
         monkeypatch.setattr(module, "sync", on_disk.add)
     save_checkpoint(tmp_path / "runs", 1, Tied(), {"step": 1})
     assert {tmp_path / "runs", tmp_path / "runs" / "step-00000001"} <= on_disk
+
+
+class WindowsFiles:
+    """The module `os` with Windows' rules for what `fsync` takes laid over it."""
+
+    def __init__(self):
+        self.may_write = {}
+
+    def __getattr__(self, name):
+        return getattr(os, name)
+
+    def open(self, path, flags):
+        if Path(path).is_dir():
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        descriptor = os.open(path, flags)
+        self.may_write[descriptor] = bool(flags & (os.O_RDWR | os.O_WRONLY))
+        return descriptor
+
+    def fsync(self, descriptor):
+        if not self.may_write[descriptor]:
+            raise OSError(errno.EBADF, "Bad file descriptor")
+        os.fsync(descriptor)
+
+
+def test_saving_keeps_to_the_rules_of_windows(tmp_path, monkeypatch):
+    windows = WindowsFiles()
+    monkeypatch.setattr(weights, "os", windows)
+    save(Tied(), tmp_path / "w.safetensors")
+    for step in (1, 2, 3):
+        save_checkpoint(tmp_path / "runs", step, Tied(seed=step), {"step": step})
+    assert latest_checkpoint(tmp_path / "runs").state == {"step": 3}
+    assert names(tmp_path / "runs") == ["step-00000002", "step-00000003"]
+    assert windows.may_write  # files are still synced
+
+
+def test_a_file_that_cannot_be_opened_is_not_taken_for_synced(tmp_path, monkeypatch):
+    def refuse(path, _flags):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    windows = WindowsFiles()
+    windows.open = refuse
+    monkeypatch.setattr(weights, "os", windows)
+    with pytest.raises(PermissionError, match="Permission denied"):
+        save(Tied(), tmp_path / "w.safetensors")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no umask")
+@pytest.mark.parametrize("mask", [0o022, 0o027, 0o077], ids=oct)
+def test_files_get_the_mode_that_the_umask_gives(tmp_path, mask):
+    before = os.umask(mask)
+    try:
+        killed = f".w.safetensors.{os.getpid()}.partial"  # of a process of the same number
+        (tmp_path / killed).touch(mode=0o600)
+        save(Tied(), tmp_path / "w.safetensors")
+        save_checkpoint(tmp_path / "runs", 1, Tied(), {"step": 1})
+    finally:
+        os.umask(before)
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(files) == 4
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o666 & ~mask}
 
 
 def test_death_while_removing_old_ones_leaves_the_new(folder, monkeypatch):

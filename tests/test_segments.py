@@ -1,6 +1,7 @@
 """Training and measuring by segments: the memory goes where it belongs, and is never lost."""
 
 import math
+import os
 
 import pytest
 import torch
@@ -243,6 +244,7 @@ def test_checkpoints_from_before_losses_had_state_still_serve(tmp_path, monkeypa
     assert run(tmp_path, loss=stateless)[1] == whole[1]
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="its children are forked")
 def test_killed_at_random_moments_it_ends_as_if_left_alone(tmp_path):
     assert int(program("killed_memory.py", tmp_path)) >= 20
     weights, losses, scores = torch.load(tmp_path / "one.pt")

@@ -1,7 +1,7 @@
 """The whole model: equal to Marian, as large as published, blind to the future and to padding."""
 
 import math
-from dataclasses import FrozenInstanceError, replace
+from dataclasses import replace
 
 import pytest
 import torch
@@ -27,7 +27,6 @@ KINDS = [
 EVERY = pytest.mark.parametrize(
     "config", KINDS, ids=lambda c: f"{c.positions}-{'pre' if c.norm_first else 'post'}"
 )
-MODES = pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
 
 
 @pytest.fixture(autouse=True)
@@ -43,66 +42,7 @@ def ids(vocab_size, *shape):
     return torch.randint(3, vocab_size, shape)
 
 
-def seeded(model, *args):
-    torch.manual_seed(1)  # the same dropout every time
-    return model(*args)
-
-
 # --- what it computes -----------------------------------------------------------------------
-
-
-@EVERY
-@MODES
-def test_the_future_changes_nothing(config, training):
-    model, source, target = model_of(config), ids(11, 2, 5), ids(13, 2, 7)
-    model.train(training)
-    out = seeded(model, source, target)
-    assert out.shape == (2, 7, 13)
-    for t in range(1, 7):
-        changed = target.clone()
-        changed[:, t:] = (changed[:, t:] - 2) % 10 + 3  # another token everywhere
-        other = seeded(model, source, changed)
-        assert_close(other[:, :t], out[:, :t], **EXACT)
-        assert (other[:, t:] - out[:, t:]).abs().amax(-1).min() > 1e-6
-
-
-@EVERY
-def test_padding_and_other_rows_change_nothing(config):
-    model = model_of(config)
-    source, target = ids(11, 3, 6), ids(13, 3, 7)
-    sizes = [(6, 3), (2, 7), (4, 5)]
-    for row, (source_len, target_len) in enumerate(sizes):
-        source[row, source_len:] = target[row, target_len:] = config.pad_id
-    out = model(source, target)
-    for row, (source_len, target_len) in enumerate(sizes):
-        alone = model(source[row : row + 1, :source_len], target[row : row + 1, :target_len])
-        assert_close(out[row, :target_len], alone[0], **EXACT)
-
-
-@EVERY
-@pytest.mark.parametrize("pieces", [[1] * 10, [4, 1, 2, 3]])
-def test_cached_equals_uncached(config, pieces):
-    model, source, target = model_of(config), ids(11, 3, 6), ids(13, 3, 10)
-    source[0, 4:] = config.pad_id
-    memory, mask = model.encode(source)
-    cache = KVCache()
-    parts = [model.decode(x, memory, mask, cache=cache) for x in target.split(pieces, dim=1)]
-    assert_close(model.logits(torch.cat(parts, dim=1)), model(source, target), **EXACT)
-
-
-@EVERY
-def test_steps_equal_teacher_forcing(config):
-    model, source, target = model_of(config), ids(11, 3, 6), ids(13, 3, 5)
-    source[1, 2:] = config.pad_id
-    tokens, state = model.start(source)
-    assert tokens.tolist() == [[config.bos_id]] * 3
-    expected = model(source, torch.cat([tokens, target], dim=1))
-    rows = torch.tensor([2, 0, 1, 1])  # the batch may change underway
-    assert_close(model.step(tokens, state), expected[:, 0], **EXACT)
-    state.reorder(rows)
-    assert_close(model.step(target[rows, :3], state), expected[rows, 3], **EXACT)
-    for t in (3, 4):
-        assert_close(model.step(target[rows, t : t + 1], state), expected[rows, t + 1], **EXACT)
 
 
 @EVERY
@@ -146,11 +86,13 @@ def test_parts_are_put_together_as_in_the_paper():
 
 
 def test_dropout_falls_on_embeddings_and_sublayers():
-    model, source, target = model_of(SMALL, dropout=1.0).train(), ids(11, 2, 5), ids(13, 2, 4)
+    model, source, target = model_of(SMALL).train(), ids(11, 2, 5), ids(13, 2, 4)
+    dropped = [m for m in model.modules() if isinstance(m, nn.Dropout) and m.p == 0.3]
+    assert len(dropped) == 1 + 2 + 2  # on embeddings, and one for each layer
+    for m in dropped:
+        m.p = 1.0
     expected = model.logits(model.decoder.final_norm(torch.zeros(2, 4, 8).double()))
     assert_close(model(source, target), expected, **EXACT)  # nothing is left
-    dropped = [m.p for m in model.modules() if isinstance(m, nn.Dropout)]
-    assert dropped.count(1.0) == 1 + 2 + 2  # on embeddings, and one for each layer
 
 
 def test_the_output_layer_teaches_the_embeddings():
@@ -257,6 +199,19 @@ def test_base_is_the_papers_base_model():
     assert abs(count / 65e6 - 1) < 0.03  # "65 · 10^6" in Table 3
 
 
+def test_learned_positions_of_source_and_target_are_two_tables():
+    model = model_of(SMALL, positions="learned")
+    tables = model.source_positions.table.weight, model.target_positions.table.weight
+    assert tables[0] is not tables[1]
+    source, target = ids(11, 2, 5), ids(13, 2, 4)
+    out = model(source, target)
+    for table in tables:  # each is read
+        with torch.no_grad():
+            table.normal_()  # a constant would be lost in the norms
+        other, out = out, model(source, target)
+        assert (out - other).abs().max() > 1e-6
+
+
 def test_nothing_in_the_state_dict_twice():
     for config in (SMALL, replace(SMALL, source_vocab_size=13, share_embeddings=True)):
         weights = Transformer(config).state_dict()
@@ -288,15 +243,6 @@ def test_fresh_weights_are_as_published():
             assert (p == (1.0 if "norm" in name and "weight" in name else 0.0)).all(), name
 
 
-@EVERY
-def test_every_parameter_gets_a_gradient(config):
-    model = model_of(config)
-    model(ids(11, 2, 5), ids(13, 2, 4)).square().sum().backward()
-    for name, p in model.named_parameters():
-        if not name.endswith("k_proj.bias"):  # softmax takes no notice of it
-            assert p.grad.abs().max() > 1e-9, name
-
-
 # --- bad input ------------------------------------------------------------------------------
 
 
@@ -304,20 +250,20 @@ def test_every_parameter_gets_a_gradient(config):
     ("changes", "message"),
     [
         ({"d_model": 10, "num_heads": 4}, "d_model = 10, num_heads = 4"),
-        ({"num_heads": 0}, "d_model = 8, num_heads = 0"),
-        ({"positions": "alibi"}, "must be 'sinusoidal', 'learned' or 'rotary', got 'alibi'"),
+        ({"num_heads": 0}, "num_heads must be at least 1, got 0"),
+        ({"positions": "alibi"}, "positions must be one of .* got 'alibi'"),
         ({"positions": "learned", "max_len": None}, "max_len must be given .* got None"),
-        ({"max_len": 0}, "max_len must be at least 1, got 0"),
+        ({"max_len": 0}, "max_len must be None or at least 1, got 0"),
         ({"pad_id": -1}, r"pad_id must be in 0 … source_vocab_size - 1 = 10, got -1"),
         ({"pad_id": 11}, r"pad_id must be in 0 … source_vocab_size - 1 = 10, got 11"),
         ({"bos_id": 13}, r"bos_id must be in 0 … target_vocab_size - 1 = 12, got 13"),
         ({"eos_id": 13}, r"eos_id must be in 0 … target_vocab_size - 1 = 12, got 13"),
-        ({"target_vocab_size": 0}, r"must be in 0 … target_vocab_size - 1 = -1, got 0"),
+        ({"target_vocab_size": 0}, "target_vocab_size must be at least 1, got 0"),
         ({"eos_id": 0}, "eos_id must differ from pad_id, .* got 0 for both"),
         ({"share_embeddings": True}, "source_vocab_size = 11, target_vocab_size = 13"),
         ({"activation": "tanh"}, "activation must be one of .* got 'tanh'"),
-        ({"num_encoder_layers": 0}, r"layers must be at least one, .* got \[\]"),
-        ({"dropout": 2.0}, "dropout probability has to be between 0 and 1"),
+        ({"num_encoder_layers": 0}, "num_encoder_layers must be at least 1, got 0"),
+        ({"dropout": 2.0}, r"dropout must be in \[0, 1\), got 2.0"),
     ],
 )
 def test_impossible_configs_are_refused(changes, message):
@@ -325,15 +271,14 @@ def test_impossible_configs_are_refused(changes, message):
         Transformer(replace(SMALL, **changes))
 
 
-def test_a_config_does_not_change():
-    with pytest.raises(FrozenInstanceError):
-        SMALL.d_model = 16
-
-
 @pytest.mark.parametrize(
     ("source", "target", "message"),
     [
-        (torch.ones(5, dtype=torch.long), None, r"source must be \(batch, length\) integers"),
+        (
+            torch.ones(5, dtype=torch.long),
+            None,
+            r"source must be \(batch, length\) of int64 or int32",
+        ),
         (torch.ones(2, 5), None, r"source must be .* got \(2, 5\) of torch.float32"),
         (torch.ones(2, 21, dtype=torch.long), None, "at most max_len = 20 tokens, got 21"),
         (None, torch.ones(2, 3, 4).long(), r"target must be .* got \(2, 3, 4\)"),
@@ -346,11 +291,28 @@ def test_impossible_inputs_are_refused(source, target, message):
         Transformer(SMALL)(good if source is None else source, good if target is None else target)
 
 
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ([[], []], "source must have at least one token in each row, got an empty one"),
+        ([[0, 0, 0], [3, 4, 5]], "source must have at least one token in each row, got an empty"),
+        ([[0, 3, 4], [3, 4, 5]], r"source must have padding \(0\) behind its end only"),
+        ([[3, 0, 4], [3, 4, 5]], r"source must have padding \(0\) behind its end only"),
+    ],
+)
+def test_sources_without_a_beginning_are_refused(source, message):
+    source = torch.tensor(source).long()
+    with pytest.raises(ValueError, match=message):
+        Transformer(SMALL)(source, ids(13, 2, 4))
+    with pytest.raises(ValueError, match=message):
+        generate(Transformer(SMALL), source, max_new_tokens=3)
+
+
 def test_a_cached_target_counts_what_came_before():
     model, source = model_of(SMALL), ids(11, 2, 5)
-    memory, mask = model.encode(source)
+    context, mask = model.encode(source)
     cache = KVCache()
-    model.decode(ids(13, 2, 18), memory, mask, cache=cache)
+    model.decode(ids(13, 2, 18), context, mask, cache=cache)
     with pytest.raises(ValueError, match="target must have at most max_len = 20 tokens, got 21"):
-        model.decode(ids(13, 2, 3), memory, mask, cache=cache)
-    assert model.decode(ids(13, 2, 2), memory, mask, cache=cache).shape == (2, 2, 8)
+        model.decode(ids(13, 2, 3), context, mask, cache=cache)
+    assert model.decode(ids(13, 2, 2), context, mask, cache=cache).shape == (2, 2, 8)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from transformer_lib.show.widgets import AttentionExplorer, slideshow
+from transformer_lib.show.widgets import AttentionExplorer, Slideshow, slideshow
 
 mpl.use("agg")
 
@@ -23,11 +23,6 @@ def figures(n: int) -> list[plt.Figure]:
         ax.plot([0, i])
         made.append(fig)
     return made
-
-
-def pictures(show) -> list[str]:
-    """The HTML of each picture of a slideshow."""
-    return [slide.value for slide in show.children[1].children]
 
 
 @pytest.mark.parametrize("axes", [2, 3, 4])
@@ -54,9 +49,9 @@ def test_explorer_of_cross_attention_has_its_own_keys():
     assert (explorer.caption, explorer.query, explorer.head, explorer.layer) == ("try", 1, 0, 0)
 
 
-def test_explorer_carries_its_script_and_asks_for_nothing():
-    explorer = AttentionExplorer(torch.eye(2), "ab")
-    script, style = str(explorer._esm), str(explorer._css)
+@pytest.mark.parametrize("kind", [AttentionExplorer, Slideshow])
+def test_a_widget_carries_its_script_and_asks_for_nothing(kind):
+    script, style = str(kind._esm), str(kind._css)
     assert "export default" in script
     assert not re.search(r"^\s*import|https?:|innerHTML|fetch\(", script, re.M)
     assert not re.search(r"@import|url\(", style)
@@ -77,6 +72,13 @@ def test_explorer_carries_its_script_and_asks_for_nothing():
         (torch.rand(3, 3), "abc", {"query": 3}, "query: got 3, want 0 to 2"),
         (torch.rand(3, 3), "abc", {"head": -1}, "head: got -1, want 0 to 0"),
         (torch.rand(3, 3), "abc", {"layer": 1}, "layer: got 1, want 0 to 0"),
+        (torch.full((3, 3), torch.nan), "abc", {}, "weights: got none, or NaN, negative ones"),
+        (torch.full((3, 3), torch.inf), "abc", {}, "weights: got none, or NaN, negative ones"),
+        (-torch.rand(3, 3) - 0.1, "abc", {}, "weights: got none, or NaN, negative ones"),
+        (torch.full((3, 3), 7.0), "abc", {}, "ones above 1, want shares"),
+        (torch.rand(3, 3), "abc", {"keys": []}, "keys: got 0 tokens, want 3"),
+        (torch.rand(3, 3), [1, 2, 3], {}, r"queries: got \[1, 2, 3\], want strings"),
+        ("text", "abc", {}, "weights: got str, want a tensor or a dict"),
     ],
 )
 def test_explorer_refuses_what_does_not_fit(weights, tokens, more, said):
@@ -85,32 +87,33 @@ def test_explorer_refuses_what_does_not_fit(weights, tokens, more, said):
 
 
 @pytest.mark.parametrize("control", ["slider", "dropdown"])
-def test_slideshow_links_the_control_to_the_pictures(control):
+def test_slideshow_holds_what_its_control_shows(control):
     show = slideshow(figures(3), [0.5, 1, 2], label="t", alt="Lines", start=1, control=control)
-    chooser, stack = show.children
-    assert chooser.options == ("0.5", "1", "2")
-    assert (chooser.description, chooser.value) == ("t", "1")
-    assert chooser.index == stack.selected_index == 1
-    assert len(stack.children) == 3
+    assert (show.labels, show.label, show.index) == (["0.5", "1", "2"], "t", 1)
+    assert show.control == control
+    assert len(show.pictures) == len(show.alts) == 3
 
 
 def test_slideshow_pictures_differ_and_have_alternatives():
     show = slideshow(figures(2), ["a", "b"], label="case", alt='A "line" <up>')
-    one, two = pictures(show)
-    assert 'alt="A &quot;line&quot; &lt;up&gt; (case a)"' in one
-    assert "(case b)" in two
-    assert one.split("base64,")[1] != two.split("base64,")[1]
-    data = base64.b64decode(re.search(r'base64,([^"]+)"', one).group(1))
-    size = re.search(r'width="(\d+)" height="(\d+)"', one).groups()
-    assert Image.open(io.BytesIO(data)).size == tuple(map(int, size)) == (450, 300)
-    assert 'alt="first"' in pictures(slideshow(figures(1), ["a"], label="x", alt=["first"]))[0]
+    assert show.alts == ['A "line" <up> (case a)', 'A "line" <up> (case b)']
+    one, two = show.pictures
+    assert one != two
+    assert list(Image.open(io.BytesIO(base64.b64decode(one))).size) == show.size == [450, 300]
+    assert slideshow(figures(1), ["a"], label="x", alt=["first"]).alts == ["first"]
 
 
 def test_slideshow_is_the_same_in_every_run_and_closes_its_figures():
     plt.close("all")
-    runs = [pictures(slideshow(figures(2), "ab", label="x", alt="y")) for _ in range(2)]
+    runs = [slideshow(figures(2), "ab", label="x", alt="y").pictures for _ in range(2)]
     assert runs[0] == runs[1]
     assert plt.get_fignums() == []
+
+
+def test_slideshow_wants_figures_of_one_size():
+    made = [*figures(1), plt.figure(figsize=(4, 2))]
+    with pytest.raises(ValueError, match=r"figures: got sizes .*600.*, want one"):
+        slideshow(made, "ab", label="x", alt="y")
 
 
 @pytest.mark.parametrize(
@@ -121,7 +124,7 @@ def test_slideshow_is_the_same_in_every_run_and_closes_its_figures():
         (2, {"alt": ["one"]}, "alt: got 1 texts, want one string or 2"),
         (2, {"start": 2}, "start: got 2, want 0 to 1"),
         (2, {"start": -1}, "start: got -1, want 0 to 1"),
-        (2, {"control": "knob"}, "control: got 'knob', want one of"),
+        (2, {"control": "knob"}, "control: got 'knob', want 'slider' or 'dropdown'"),
     ],
 )
 def test_slideshow_refuses_what_does_not_fit(n, more, said):
@@ -130,3 +133,12 @@ def test_slideshow_refuses_what_does_not_fit(n, more, said):
     with pytest.raises(ValueError, match=said):
         slideshow(made, **arguments)
     plt.close("all")
+
+
+def test_each_start_is_the_one_that_was_asked_for():
+    explorer = AttentionExplorer(torch.rand(4, 3, 2, 2), "ab", layer=3, head=1, query=0)
+    assert (explorer.layer, explorer.head, explorer.query) == (3, 1, 0)
+
+
+def test_a_weight_of_one_is_a_thousand_thousandths():
+    assert AttentionExplorer(torch.eye(2), "ab").weights == [[[[1000, 0], [0, 1000]]]]

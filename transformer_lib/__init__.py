@@ -12,10 +12,11 @@ asked for. The folders are floors; a file imports only from those that stand bef
 - ``checks``: what is asked of arguments, said once;
 - ``layers``: the parts, from masks to encoder and decoder, on torch alone;
 - ``models``: one paper a file;
-- ``generation``, ``weights``: writing with any model, and a model in a file that describes itself;
+- ``choosing``, ``generation``, ``weights``: writing with any model, and a model in its own file;
 - ``pretrained``: published weights into our models;
 - ``data``, ``training``, ``measure``, ``show``: for any model, and they know none;
-- ``recipes``: how the models that ship were trained.
+- ``recipes``: how the models that ship were trained;
+- ``exercises``: what marks the readers' answers.
 """
 
 from importlib import import_module
@@ -42,7 +43,7 @@ _DOOR = {
     "generation": "generate beam_search Sampler",
     "weights": "load save fill",
     "pretrained.table": "load_pretrained",
-    "data.vocabulary": "Characters Vocabulary",
+    "data.vocabulary": "Vocabulary",
     "training.train": "train",
     "training.history": "History",
     "training.losses": "token_loss",

@@ -1,7 +1,6 @@
 __version__: str
 __all__: list[str]
 
-from transformer_lib.data.vocabulary import Characters as Characters
 from transformer_lib.data.vocabulary import Vocabulary as Vocabulary
 from transformer_lib.generation import Sampler as Sampler
 from transformer_lib.generation import beam_search as beam_search

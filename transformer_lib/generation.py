@@ -7,16 +7,24 @@ tokens and scores what may come next. What to choose by these scores is no busin
     generate(model, source, max_new_tokens=40, choose=Sampler(temperature=0.8))  # by chance
     beam_search(model, source, max_new_tokens=40, num_beams=5)  # several sequences at once
 
-The input of an encoder-decoder model is a source, that of a decoder-only model a prompt.
+The input of an encoder-decoder model is a source, that of a decoder-only model a prompt. Inputs of
+different lengths stand in one batch with a mask, and each comes out as if it were alone.
 """
 
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
+
+from transformer_lib import checks
+from transformer_lib.choosing import Sampler, greedy, keep_top_k, keep_top_p, numbers
+
+__all__ = ["Sampler", "beam_search", "generate", "greedy", "keep_top_k", "keep_top_p"]
 
 
 class State(Protocol):
@@ -36,7 +44,7 @@ class Writer(Protocol):
     def start(self, inputs: Tensor) -> tuple[Tensor, State]:
         """From a source or prompt (batch, length) make what the first step takes.
 
-        Its tokens (batch, new_len) are a start token, or the prompt itself.
+        Its tokens (batch, new_len) are a start token, or the prompt itself: that very tensor.
         """
 
     def step(self, tokens: Tensor, state: State) -> Tensor:
@@ -46,95 +54,71 @@ class Writer(Protocol):
         """
 
 
-def greedy(logits: Tensor) -> Tensor:
-    """Choose the likeliest token: (batch, vocab_size) → (batch,)."""
-    return logits.argmax(dim=-1)
-
-
-class Sampler:
-    """Choose a token by chance, with the probabilities softmax(logits / temperature).
-
-    Args:
-        temperature: below 1 the likely tokens get likelier, above 1 all become more alike.
-        top_k: choose among the `top_k` likeliest tokens only.
-        top_p: of these, only among the fewest that together have probability `top_p`.
-        generator: source of random numbers, on the model's device; by default torch's own.
-
-    Raises:
-        ValueError: if `temperature <= 0`, `top_k < 1` or `top_p` is not in (0, 1].
-
-    Source: for top_k Fan et al. 2018, §5.1; for top_p Holtzman et al. 2020, §3.1.
-    """
-
-    def __init__(
-        self,
-        *,
-        temperature: float = 1.0,
-        top_k: int | None = None,
-        top_p: float | None = None,
-        generator: torch.Generator | None = None,
-    ):
-        if not 0.0 < temperature < math.inf:
-            raise ValueError(f"temperature must be positive and finite, got {temperature}")
-        if top_k is not None and top_k < 1:
-            raise ValueError(f"top_k must be at least 1, got {top_k}")
-        if top_p is not None and not 0.0 < top_p <= 1.0:
-            raise ValueError(f"top_p must be in (0, 1], got {top_p}")
-        self.temperature, self.top_k, self.top_p = temperature, top_k, top_p
-        self.generator = generator
-
-    def __call__(self, logits: Tensor) -> Tensor:
-        """Choose a token for each row: (batch, vocab_size) → (batch,)."""
-        logits = logits.float() / self.temperature
-        logits = logits if self.top_k is None else keep_top_k(logits, self.top_k)
-        logits = logits if self.top_p is None else keep_top_p(logits, self.top_p)
-        return logits.softmax(dim=-1).multinomial(1, generator=self.generator).squeeze(1)
-
-
-def keep_top_k(logits: Tensor, top_k: int) -> Tensor:
-    """Set all logits but the `top_k` highest of each row to -inf: (…, vocab_size) → same."""
-    values, tokens = logits.topk(min(top_k, logits.size(-1)), dim=-1)
-    return torch.full_like(logits, -math.inf).scatter(-1, tokens, values)
-
-
-def keep_top_p(logits: Tensor, top_p: float) -> Tensor:
-    """Set all logits to -inf but those of the fewest tokens with probability `top_p` together."""
-    values, tokens = logits.sort(dim=-1, descending=True)
-    chances = values.softmax(dim=-1)
-    likelier = chances.cumsum(dim=-1) - chances  # probability of all tokens that rank higher
-    values = values.masked_fill(likelier >= top_p, -math.inf)
-    return torch.full_like(logits, -math.inf).scatter(-1, tokens, values)
-
-
 def generate(
     model: Writer,
     inputs: Tensor,
     *,
     max_new_tokens: int,
     choose: Callable[[Tensor], Tensor] = greedy,
+    mask: Tensor | None = None,
+    window: int | None = None,
+    cache: bool = True,
 ) -> Tensor:
     """Write one token after another.
 
     A sequence that has ended leaves the batch, and the others go on without it.
+
+    A text may grow beyond the window, the most that a decoder-only model can read. When the window
+    is full, its last half is read anew, and so every token has at least half a window behind it.
+    Without a cache the last window is read anew for each token, at many times the cost.
 
     Args:
         model: scores the next token; its dropout is off while it writes.
         inputs: token ids (batch, length), the source or the prompt.
         max_new_tokens: where to stop at the latest.
         choose: takes logits (batch, vocab_size) and picks a token for each row, (batch,).
+        mask: boolean (batch, length), True = a token, False = padding, in front or behind. Rows
+            of one length are written side by side, those of another length after them.
+        window: most tokens that are read at a time, at least 2; by default the model's `max_len`.
+            A model that can read any number should be given the length that it was trained on.
+        cache: False: nothing that was read is kept for the next token.
 
     Returns:
         New tokens (batch, new_len). A row that has ended holds its end token, then padding.
 
     Raises:
-        ValueError: if `max_new_tokens < 1`, or the model cannot read that many.
+        ValueError: if an argument is not what is said here, or a model with a source cannot write
+            that many tokens.
+        FloatingPointError: if the model's scores are not numbers.
     """
-    with _started(model, inputs, max_new_tokens) as (tokens, state):
-        written = tokens.new_full((tokens.size(0), max_new_tokens), model.pad_id)
+    _check_model(model)
+    checks.at_least(1, max_new_tokens=max_new_tokens)
+    checks.at_least_or_none(2, window=window)
+    checks.flag(cache=cache)
+    if not callable(choose):
+        raise ValueError(f"choose must be a function of logits, got {choose!r}")
+    if mask is not None:
+        how = {"max_new_tokens": max_new_tokens, "choose": choose, "window": window, "cache": cache}
+        return _by_length(partial(generate, model, **how), inputs, mask, model.pad_id)[0]
+    with _started(model, inputs) as (tokens, state, prompted):
+        if not prompted:
+            _check_source(model, max_new_tokens, window, cache)
+        most = (window or model.max_len or math.inf) if prompted else math.inf
+        length = end = tokens.size(1)
+        if window is not None and model.max_len is not None and window > model.max_len:
+            raise ValueError(f"window must be at most max_len = {model.max_len}, got {window}")
+        if length > most:
+            raise ValueError(f"inputs must have at most window = {most} tokens, got {length}")
+        room = tokens.new_full((tokens.size(0), max_new_tokens), model.pad_id)
+        text = torch.cat([tokens, room], dim=1)
         rows = torch.arange(tokens.size(0), device=tokens.device)  # those that have not ended
-        for t in range(max_new_tokens):
-            tokens = choose(model.step(tokens, state))  # (rows,)
-            written[rows, t] = tokens
+        begin, kept = 0, (most + 1) // 2 if cache else most
+        for end in range(length, length + max_new_tokens):  # what comes before `end` is written
+            if end > begin + most or (not cache and end > length):
+                begin = max(begin, end - kept)
+                tokens, state = model.start(text[rows, begin:end])
+            tokens = _chosen(choose, model.step(tokens, state))  # (rows,)
+            text[rows, end] = tokens
             if model.eos_id is not None and (tokens == model.eos_id).any():
                 going_on = (tokens != model.eos_id).nonzero().squeeze(1)
                 if not len(going_on):
@@ -142,7 +126,7 @@ def generate(
                 rows, tokens = rows[going_on], tokens[going_on]
                 state.reorder(going_on)
             tokens = tokens[:, None]
-    return written[:, : t + 1].clone()  # outside inference mode: a tensor like any other
+    return text[:, length : end + 1].clone()  # outside inference mode: a tensor like any other
 
 
 def beam_search(
@@ -152,6 +136,7 @@ def beam_search(
     max_new_tokens: int,
     num_beams: int = 4,
     length_penalty: float = 0.6,
+    mask: Tensor | None = None,
     return_scores: bool = False,
 ) -> Tensor | tuple[Tensor, Tensor]:
     """Follow the likeliest beginnings side by side, and return the sequence with the best score.
@@ -168,21 +153,32 @@ def beam_search(
         num_beams: number of beginnings kept.
         length_penalty: 0 ranks by probability, which favours short sequences; the higher, the
             longer the sequences that win.
+        mask: as in `generate`.
         return_scores: also return the scores.
 
     Returns:
         New tokens as in `generate`; with `return_scores` a pair of them and the scores (batch,).
 
     Raises:
-        ValueError: as in `generate`, and if `num_beams < 1` or `length_penalty` is negative.
+        ValueError: as in `generate`; if `num_beams < 1` or `length_penalty` is negative; if there
+            is no input, or a sequence could grow beyond the model's `max_len`.
+        FloatingPointError: as in `generate`.
 
     Source: for the score Wu et al. 2016, §7; for the defaults Vaswani et al. 2017, §6.1.
     """
-    if num_beams < 1:
-        raise ValueError(f"num_beams must be at least 1, got {num_beams}")
-    if not 0.0 <= length_penalty < math.inf:
-        raise ValueError(f"length_penalty must be at least 0 and finite, got {length_penalty}")
-    with _started(model, inputs, max_new_tokens) as (tokens, state):
+    _check_model(model)
+    checks.at_least(1, max_new_tokens=max_new_tokens, num_beams=num_beams)
+    checks.not_negative(length_penalty=length_penalty)
+    checks.flag(return_scores=return_scores)
+    if mask is not None:
+        how = {"max_new_tokens": max_new_tokens, "num_beams": num_beams}
+        how |= {"length_penalty": length_penalty, "return_scores": True}
+        found = _by_length(partial(beam_search, model, **how), inputs, mask, model.pad_id)
+        return found if return_scores else found[0]
+    with _started(model, inputs) as (tokens, state, _):
+        _check_max_len(model, tokens.size(1), max_new_tokens)
+        if not len(inputs):
+            raise ValueError(f"inputs must have at least one row, got {tuple(inputs.shape)}")
         batch, device = tokens.size(0), tokens.device
         # Each input has num_beams places, each live, ended or empty (log p = -inf). Only the live
         # ones have a row in the model's batch.
@@ -194,7 +190,7 @@ def beam_search(
         ended = torch.zeros_like(log_p, dtype=torch.bool)
         written = tokens.new_full((batch, num_beams, max_new_tokens), model.pad_id)
         for t in range(max_new_tokens):
-            step = model.step(tokens, state).float().log_softmax(dim=-1)  # (live, vocab_size)
+            step = numbers(model.step(tokens, state)).float().log_softmax(dim=-1)  # (live, vocab)
             # All continuations. An ended sequence has a single one, which comes before the others.
             total = step.new_full((batch * num_beams, step.size(-1)), -math.inf)
             total[live] = log_p.flatten()[live, None] + step
@@ -228,23 +224,87 @@ def beam_search(
 
 
 @contextmanager
-def _started(model: Writer, inputs: Tensor, max_new_tokens: int) -> Iterator[tuple[Tensor, State]]:
-    """Start the model, in evaluation and inference mode; afterwards it is as it was."""
-    if max_new_tokens < 1:
-        raise ValueError(f"max_new_tokens must be at least 1, got {max_new_tokens}")
+def _started(model: Writer, inputs: Tensor) -> Iterator[tuple[Tensor, State, bool]]:
+    """Start the model, in evaluation and inference mode; afterwards it is as it was.
+
+    Besides what `start` returns, say whether the inputs are a prompt, to be written on.
+    """
+    checks.ids("inputs", inputs)
+    device = next((weight.device for weight in model.parameters()), inputs.device)
+    if inputs.device != device:
+        raise ValueError(f"inputs must be on {device}, as the model is, got {inputs.device}")
+    inputs = inputs.long()
     training = [module for module in model.modules() if module.training]
     for module in training:
         module.training = False
     try:
         with torch.inference_mode():
             tokens, state = model.start(inputs)
-            read = tokens.size(1) + max_new_tokens - 1  # the last is written, but never read
-            if model.max_len is not None and read > model.max_len:
-                raise ValueError(
-                    f"max_new_tokens must keep the sequence within max_len = {model.max_len}, "
-                    f"got {max_new_tokens} behind {tokens.size(1)}, of which {read} would be read"
-                )
-            yield tokens, state
+            yield tokens, state, tokens is inputs
     finally:
         for module in training:
             module.training = True
+
+
+def _by_length(
+    search: Callable[[Tensor], Tensor | tuple[Tensor, ...]],
+    inputs: Tensor,
+    mask: Tensor,
+    pad_id: int,
+) -> tuple[Tensor, ...]:
+    """What a search finds for rows with padding: a call for all rows of one length.
+
+    No model has to know of padding, and none can see it.
+    """
+    checks.ids("inputs", inputs)
+    if not isinstance(mask, Tensor) or mask.dtype != torch.bool or mask.shape != inputs.shape:
+        found = f"{tuple(mask.shape)} of {mask.dtype}" if isinstance(mask, Tensor) else repr(mask)
+        raise ValueError(
+            f"mask must be {tuple(inputs.shape)} of torch.bool, True = a token, got {found}"
+        )
+    begins = mask.int().diff(dim=1, prepend=mask.new_zeros(len(mask), 1).int()) > 0
+    if not (begins.sum(dim=1) == 1).all():
+        raise ValueError("mask must have tokens in each row, side by side, got padding within them")
+    if not len(inputs):
+        raise ValueError(f"inputs must have at least one row, got {tuple(inputs.shape)}")
+    lengths = mask.sum(dim=1)
+    found = {}
+    for length in lengths.unique().tolist():
+        rows = (lengths == length).nonzero().squeeze(1)
+        results = search(inputs[rows][mask[rows]].view(-1, length))
+        results = results if isinstance(results, tuple) else (results,)
+        found |= dict(zip(rows.tolist(), zip(*results, strict=True), strict=True))
+    written, *others = zip(*(found[row] for row in range(len(inputs))), strict=True)
+    written = pad_sequence(written, batch_first=True, padding_value=pad_id)
+    return written, *(torch.stack(other) for other in others)
+
+
+def _check_model(model: Writer) -> None:
+    if not isinstance(model, nn.Module) or not hasattr(model, "step"):
+        raise ValueError(f"model must be a module with start and step, got {type(model).__name__}")
+
+
+def _chosen(choose: Callable[[Tensor], Tensor], logits: Tensor) -> Tensor:
+    tokens = choose(numbers(logits))
+    if not isinstance(tokens, Tensor) or tokens.shape != logits.shape[:1]:
+        found = tuple(tokens.shape) if isinstance(tokens, Tensor) else repr(tokens)
+        raise ValueError(f"choose must return {tuple(logits.shape[:1])} tokens, got {found}")
+    return tokens
+
+
+def _check_source(model: Writer, max_new_tokens: int, window: int | None, cache: bool) -> None:
+    if window is not None or not cache:
+        raise ValueError(
+            "window must be None and cache True for a model with a source, which cannot begin anew "
+            "in the middle of its target"
+        )
+    _check_max_len(model, 1, max_new_tokens)
+
+
+def _check_max_len(model: Writer, length: int, max_new_tokens: int) -> None:
+    read = length + max_new_tokens - 1  # the last is written, but never read
+    if model.max_len is not None and read > model.max_len:
+        raise ValueError(
+            f"max_new_tokens must keep the sequence within max_len = {model.max_len}, "
+            f"got {max_new_tokens} behind {length}, of which {read} would be read"
+        )

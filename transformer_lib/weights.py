@@ -62,8 +62,11 @@ def save(
     text = {name: json.dumps(_plain(value)) for name, value in header.items() if value is not None}
     partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
     try:
+        partial.unlink(missing_ok=True)
+        partial.touch()
+        mode = partial.stat().st_mode  # what the umask gives; safetensors lets nobody else read
         save_file(_named_once(model), partial, text)
-        partial.chmod(0o666 & ~_umask())  # safetensors lets nobody else read it
+        partial.chmod(mode)
         sync(partial)
         os.replace(partial, file)
     finally:
@@ -141,8 +144,17 @@ def fill(model: nn.Module, file: str | os.PathLike) -> None:
 
 
 def sync(path: Path) -> None:
-    """Wait until a file, or the names in a folder, are on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+    """Wait until a file, or the names in a folder, are on the disk.
+
+    Windows does this only for files, and only through a descriptor that may write.
+    """
+    folder = path.is_dir()
+    try:
+        descriptor = os.open(path, os.O_RDONLY if folder else os.O_RDWR)
+    except PermissionError:
+        if folder:
+            return
+        raise
     try:
         os.fsync(descriptor)
     finally:
@@ -206,10 +218,3 @@ def _named_once(model: nn.Module) -> dict[str, Tensor]:
         if first.setdefault(place, name) == name:
             weights[name] = tensor.contiguous()
     return weights
-
-
-def _umask() -> int:
-    """What the user lets nobody do to new files; to ask for it, it must be set."""
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask

@@ -82,7 +82,7 @@ def module_section(name: str) -> nodes.section:
 def titled(title: nodes.Node, name: str) -> nodes.section:
     """An empty section with its title, and the name that links find it by."""
     title = nodes.title("", "", title)
-    return nodes.section("", title, ids=[nodes.make_id(name)], names=[name], classes=["api"])
+    return nodes.section("", title, ids=[name.replace(".", "-")], names=[name], classes=["api"])
 
 
 def chapter_of(name: str) -> str | None:
@@ -123,7 +123,12 @@ def arguments(thing) -> list[str]:
     shown, keywords = [], False
     if getattr(thing, "_is_protocol", False):  # it is described, not called
         return shown
-    for name, parameter in inspect.signature(thing).parameters.items():
+    called = thing.__init__ if inspect.isclass(thing) and "__init__" in vars(thing) else thing
+    try:
+        parameters = inspect.signature(called).parameters
+    except ValueError:  # a subclass of str, say: it is not made by hand
+        return shown
+    for name, parameter in parameters.items():
         if name == "self":
             continue
         starred = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}

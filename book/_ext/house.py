@@ -1,10 +1,13 @@
-"""The book's own Sphinx extension: what the theme leaves to be mended, and the site's address."""
+"""The book's own Sphinx extension: safe scripts, a mended theme, the site's address."""
 
 import html
+import json
 import os
 import re
+from pathlib import Path
 
 from docutils import nodes
+from myst_nb.core import render
 from myst_nb.sphinx_ import HideCodeCellNode
 
 
@@ -12,6 +15,25 @@ def drop_thebe(app, pagename, templatename, context, doctree):
     """Leave out thebe's scripts: it is off, and Jupyter Book 1 loads them twice, an error."""
     for kind in ("script_files", "css_files"):
         context[kind] = [file for file in context[kind] if "thebe" not in said(file)]
+
+
+def choose_widget_scripts(app, pagename, templatename, context, doctree):
+    """A page whose widgets are all our own needs no widget manager, which is 40 times its size."""
+    views = re.findall(r'widget-view\+json">.*?"model_id": "(\w+)"', context.get("body", ""))
+    if not views:
+        return
+    files = context["script_files"]
+    bodies = [getattr(file, "attributes", {}).get("body") for file in files]
+    models = {}
+    for body in filter(None, bodies):
+        if body.lstrip().startswith('{"state"'):
+            models |= json.loads(body)["state"]
+    ours = all(models[view]["model_module"] == "anywidget" for view in views)
+    manager = ("require.js", "widgets-offline.js", "embed-amd.js")
+    dropped = manager if ours else ("widgets.js",)
+    context["script_files"] = [
+        file for file in files if Path(str(getattr(file, "filename", ""))).name not in dropped
+    ]
 
 
 def mend_body(app, pagename, templatename, context, doctree):
@@ -28,7 +50,8 @@ def mend_body(app, pagename, templatename, context, doctree):
 
 def describe(app, pagename, templatename, context, doctree):
     """A page describes itself by its first paragraph: a chapter's, its promise."""
-    first = next(iter(doctree.findall(nodes.paragraph)), None) if doctree else None
+    paragraphs = doctree.findall(nodes.paragraph) if doctree else ()
+    first = next((node for node in paragraphs if "facts" not in node["classes"]), None)
     if first is None:
         return
     text = html.escape(" ".join(first.astext().split()))
@@ -40,8 +63,23 @@ def name_folds(app, doctree, docname):
     """Say what is folded away: a whole cell is a solution, an input is the code of a figure."""
     names = {"content": "the solution", "source": "the code", "output": "the output"}
     for node in doctree.findall(HideCodeCellNode):
+        if not node["prompt_show"].startswith("Show code cell"):
+            continue  # named by chapters.py
         name = names.get(node["prompt_show"].split()[-1], "more")
         node["prompt_show"], node["prompt_hide"] = f"Show {name}", f"Hide {name}"
+
+
+def keep_inside(script: str) -> str:
+    r"""The text of a `<script>`, so written that no string in it ends the script or opens another.
+
+    JSON holds `<` in strings alone, where `\u003c` says the same. A program also compares with it:
+    there only those are replaced in which HTML would see a tag or a comment begin.
+    """
+    try:
+        json.loads(script)
+    except ValueError:
+        return re.sub("<(?=/script|script|!--)", r"\\u003c", script, flags=re.IGNORECASE)
+    return script.replace("<", r"\u003c")
 
 
 def said(file) -> str:
@@ -51,8 +89,10 @@ def said(file) -> str:
 
 
 def setup(app):
-    """Mend the pages; take the address of the site from the environment."""
+    """Register what is above; take the address of the site from the environment."""
+    render.sanitize_script_content = keep_inside  # its own knows `</script>` in small letters alone
     app.connect("html-page-context", drop_thebe, priority=990)
+    app.connect("html-page-context", choose_widget_scripts, priority=990)
     app.connect("html-page-context", mend_body, priority=990)
     app.connect("html-page-context", describe, priority=990)
     app.connect("doctree-resolved", name_folds)

@@ -41,3 +41,23 @@ document.addEventListener(
   },
   true,
 );
+
+// A folded section opens for whoever comes to something in it, and on paper.
+function unfold() {
+  const place = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (!place) return;
+  place.querySelector(":scope > details.deep")?.setAttribute("open", "");
+  for (let fold = place.closest("details"); fold; fold = fold.parentElement.closest("details"))
+    fold.open = true;
+  place.scrollIntoView();
+}
+addEventListener("hashchange", unfold);
+addEventListener("beforeprint", () => {
+  for (const fold of document.querySelectorAll("details.deep")) fold.open = true;
+});
+document.addEventListener("DOMContentLoaded", () => {
+  for (const section of document.querySelectorAll("section.deep"))
+    for (const link of document.querySelectorAll(`.bd-sidebar-secondary a[href="#${section.id}"]`))
+      link.parentElement.classList.add("deep");
+  unfold();
+});

@@ -26,7 +26,7 @@ def _peak(what: str, backward: bool, fused: int, seq_len: int) -> float:
     """Start this file as a process and read its answer, in MB."""
     case = json.dumps([what, backward, fused, seq_len])
     command = [sys.executable, __file__, case]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return float(subprocess.run(command, check=True, capture_output=True, encoding="utf-8").stdout)
 
 
 def _measure(what: str, backward: bool, fused: int, seq_len: int) -> float:
@@ -36,7 +36,7 @@ def _measure(what: str, backward: bool, fused: int, seq_len: int) -> float:
     from measure import THREADS
 
     from transformer_lib.layers.attention import attention
-    from transformer_lib.layers.kernels import fused
+    from transformer_lib.layers.kernels import attend
     from transformer_lib.layers.multi_head import MultiHeadAttention
 
     torch.set_num_threads(THREADS)
@@ -48,7 +48,7 @@ def _measure(what: str, backward: bool, fused: int, seq_len: int) -> float:
             out = out if fused else out[0]
         else:
             q, k, v = (torch.randn(1, 4, length, 64, requires_grad=backward) for _ in range(3))
-            out = fused(q, k, v, None, None, False, 0.0) if fused else attention(q, k, v)
+            out = attend(q, k, v)[0] if fused else attention(q, k, v)
         if backward:
             out.sum().backward()
 

@@ -25,7 +25,8 @@ def machine() -> str:
     model = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
-        names = [line for line in info.read_text().splitlines() if line.startswith("model name")]
+        lines = info.read_text(encoding="utf-8").splitlines()
+        names = [line for line in lines if line.startswith("model name")]
         model = names[0].split(":")[1].strip() if names else model
     can = [name for name, has in torch.cpu.get_capabilities().items() if has is True]
     products = [name for name in can if name.startswith(("avx", "amx", "sve"))]

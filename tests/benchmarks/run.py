@@ -60,7 +60,7 @@ def write(measured: dict[str, str]) -> None:
         part = measured.get(name) or kept.get(title)
         if part:
             parts.append(part.strip() + "\n")
-    RESULTS.write_text("\n".join([PREFACE, *parts]), encoding="utf-8")
+    RESULTS.write_text("\n".join([PREFACE, *parts]), encoding="utf-8", newline="\n")
 
 
 def main() -> None:

@@ -40,9 +40,9 @@ class Links(HTMLParser):
 
 
 def test_every_chapter_of_the_contents_is_a_page(site):
-    wanted = re.findall(r"(?:file|root): (\S+)", (ROOT / "book/_toc.yml").read_text())
+    wanted = re.findall(r"(?:file|root): (\S+)", (ROOT / "book/_toc.yml").read_text("utf-8"))
     assert {f"{name}.html" for name in wanted} == set(PAGES)
-    assert "book/index.html" in (site / "index.html").read_text()
+    assert "book/index.html" in (site / "index.html").read_text("utf-8")
 
 
 def test_page_loads_clean_and_stays_at_home(tab):

@@ -4,9 +4,9 @@ from faults.fault import Fault, faults_of
 
 _masks = faults_of("layers/masks.py", "test_masks.py")
 _attention = faults_of("layers/attention.py", "test_attention.py")
-_multi_head = faults_of("layers/multi_head.py", "test_attention.py")
-_kernels = faults_of("layers/kernels.py", "test_attention.py")
-_maps = faults_of("measure/maps.py", "test_attention.py")
+_multi_head = faults_of("layers/multi_head.py", "test_multi_head.py")
+_kernels = faults_of("layers/kernels.py", "test_kernels.py")
+_maps = faults_of("measure/maps.py", "test_maps.py")
 _positions = faults_of("layers/positions.py", "test_positions.py")
 
 
@@ -16,7 +16,7 @@ def _cache(name, old, new, test):
 
 FORMULA = "attention_is_the_formula_in_scalars"
 TORCH = "the_layer_is_torchs_in_values_and_gradients"
-UNCACHED = "test_attention.py::test_cached_is_uncached"
+UNCACHED = "test_multi_head.py::test_cached_is_uncached"
 ROTARY = "rotary_is_the_complex_form_of_the_paper_reordered"
 
 FAULTS = [
@@ -89,18 +89,34 @@ FAULTS = [
     ),
     _masks(
         "masks: one that widens the scores is let through",
-        "mask.expand(shape)",
-        "torch.broadcast_shapes(mask.shape, shape)",
+        'checks.broadcasts("mask", mask, shape,',
+        'checks.broadcasts("mask", mask.flatten()[:1], shape,',
         "bad_input_is_refused_in_words",
     ),
     # --- the formula
-    _attention("no scale", " / math.sqrt(q.size(-1))", "", FORMULA),
-    _attention("scale by head_dim", "/ math.sqrt(q.size(-1))", "/ q.size(-1)", FORMULA),
+    _attention(
+        "no scale",
+        "(q / math.sqrt(q.size(-1)))",
+        "q",
+        FORMULA,
+    ),
+    _attention(
+        "scale by head_dim",
+        "q / math.sqrt(q.size(-1))",
+        "q / q.size(-1)",
+        FORMULA,
+    ),
     _attention(
         "scale by the root of d_model",
+        "q / math.sqrt(q.size(-1))",
+        "q / math.sqrt(q.size(-1) * (q.size(-3) if q.dim() == 4 else 1))",
+        "attention_is_what_torch_computes",
+    ),
+    _attention(
+        "scores are scaled after the product, which overflows",
+        "(q / math.sqrt(q.size(-1))) @ k.transpose(-2, -1)",
         "q @ k.transpose(-2, -1) / math.sqrt(q.size(-1))",
-        "q @ k.transpose(-2, -1) / math.sqrt(q.size(-1) * (q.size(1) if q.dim() == 4 else 1))",
-        "fused_and_plain_agree_in_values_and_gradients",
+        "scores_that_float16_can_hold_do_not_overflow_on_the_way",
     ),
     _attention(
         "softmax over the queries",
@@ -109,92 +125,100 @@ FAULTS = [
         FORMULA,
     ),
     _attention(
-        "softmax over the queries, under a mask",
-        "torch.finfo(scores.dtype).min).softmax(dim=-1)",
-        "torch.finfo(scores.dtype).min).softmax(dim=-2)",
-        FORMULA,
-    ),
-    _attention(
         "mask inverted",
-        "scores.masked_fill(~mask, torch.finfo(scores.dtype).min)",
-        "scores.masked_fill(mask, torch.finfo(scores.dtype).min)",
+        "scores.masked_fill(~mask &",
+        "scores.masked_fill(mask &",
         FORMULA,
     ),
     _attention(
         "mask after the softmax only: rows no longer sum to one",
-        "scores.masked_fill(~mask, torch.finfo(scores.dtype).min).softmax(dim=-1)",
-        "scores.softmax(dim=-1)",
+        "scores = scores.masked_fill(~mask & mask.any(dim=-1, keepdim=True), -torch.inf)",
+        "pass",
         FORMULA,
     ),
     _attention(
         "hidden scores set to zero",
-        "scores.masked_fill(~mask, torch.finfo(scores.dtype).min)",
-        "scores.masked_fill(~mask, 0.0)",
+        "keepdim=True), -torch.inf)",
+        "keepdim=True), 0.0)",
         FORMULA,
     ),
     _attention(
         "wholly masked row: uniform",
-        "        weights = weights.masked_fill(~mask, 0.0)\n",
-        "",
+        "weights = weights.masked_fill(~mask, 0.0)",
+        "pass",
         "a_query_that_may_attend_to_nothing_gets_zeros",
     ),
     _attention(
         "wholly masked row: NaN",
-        "torch.finfo(scores.dtype).min).softmax(dim=-1)\n"
-        "        weights = weights.masked_fill(~mask, 0.0)\n",
-        "-torch.inf).softmax(dim=-1)\n",
+        "scores = scores.masked_fill(~mask & mask.any(dim=-1, keepdim=True), -torch.inf)",
+        "scores = scores.masked_fill(~mask, -torch.inf)",
         "a_query_that_may_attend_to_nothing_gets_zeros",
     ),
     _attention(
-        "wholly masked row: NaN inside the backward pass",
-        "torch.finfo(scores.dtype).min",
-        "-torch.inf",
-        "a_query_that_may_attend_to_nothing_gets_zeros",
-    ),
-    _attention(
-        "a fixed -1e4 for hidden scores of any size",
-        "torch.finfo(scores.dtype).min",
-        "-3.0",
+        "a fixed number for hidden scores of any size",
+        "keepdim=True), -torch.inf)",
+        "keepdim=True), -3.0)",
         FORMULA,
     ),
-    _attention("bias subtracted", "scores = scores + bias", "scores = scores - bias", FORMULA),
+    _attention(
+        "the lowest finite number for hidden scores",
+        "keepdim=True), -torch.inf)",
+        "keepdim=True), torch.finfo(scores.dtype).min)",
+        "a_row_whose_keys_the_bias_makes_hopeless_still_sums_to_one",
+    ),
+    _attention(
+        "bias subtracted",
+        "scores = scores + score_bias",
+        "scores = scores - score_bias",
+        FORMULA,
+    ),
     _attention(
         "bias before the scale",
-        "scores = scores + bias",
-        "scores = scores + bias / math.sqrt(q.size(-1))",
+        "scores = scores + score_bias",
+        "scores = scores + score_bias / math.sqrt(q.size(-1))",
         FORMULA,
     ),
     _attention(
         "weights returned after dropout",
-        "    output = (F.dropout(weights, dropout) if dropout else weights) @ v",
-        "    weights = F.dropout(weights, dropout) if dropout else weights\n"
-        "    output = weights @ v",
+        "output = F.dropout(weights, dropout) @ v",
+        "output = (weights := F.dropout(weights, dropout)) @ v",
         "dropout_drops_weights_but_returns_them_whole",
     ),
     _attention(
         "no dropout in the formula",
-        "(F.dropout(weights, dropout) if dropout else weights) @ v",
+        "F.dropout(weights, dropout) @ v",
         "weights @ v",
         "dropout_drops_weights_but_returns_them_whole",
     ),
     _attention(
         "dropout before the softmax",
-        "    if bias is not None:\n        scores = scores + bias\n",
-        "    if bias is not None:\n        scores = scores + bias\n"
-        "    scores, dropout = F.dropout(scores, dropout), 0.0\n",
+        "weights = scores.softmax(dim=-1)",
+        "weights, dropout = F.dropout(scores, dropout).softmax(dim=-1), 0.0",
         "dropout_drops_weights_but_returns_them_whole",
+    ),
+    _attention(
+        "a bias that is a mask is let through",
+        "not score_bias.is_floating_point()",
+        "False",
+        "what_cannot_be_added_to_the_scores_is_refused",
+    ),
+    _attention(
+        "a bias that widens the scores is let through",
+        '    checks.broadcasts("score_bias", score_bias, shape)\n',
+        "",
+        "what_cannot_be_added_to_the_scores_is_refused",
     ),
     # --- the layer
     _multi_head(
         "heads split by view, without a transpose",
-        "x.unflatten(-1, (self.num_heads, self.head_dim)).transpose(1, 2)",
-        "x.reshape(x.size(0), self.num_heads, x.size(1), self.head_dim)",
+        "x.unflatten(-1, (-1, self.head_dim)).transpose(1, 2)",
+        "x.reshape(x.size(0), -1, x.size(1), self.head_dim)",
         TORCH,
     ),
     _multi_head(
         "heads split the wrong way round: features interleaved",
-        "x.unflatten(-1, (self.num_heads, self.head_dim)).transpose(1, 2)",
-        "x.unflatten(-1, (self.head_dim, self.num_heads)).permute(0, 3, 1, 2)",
+        "x.unflatten(-1, (-1, self.head_dim)).transpose(1, 2)",
+        "x.unflatten(-1, (self.head_dim, -1)).permute(0, 3, 1, 2)",
         "each_head_is_an_attention_in_its_own_features",
     ),
     _multi_head(
@@ -212,14 +236,14 @@ FAULTS = [
     _multi_head("no output projection", "out = self.out_proj(", "out = (", TORCH),
     _multi_head(
         "values from the keys' projection",
-        "v = self._split(self.v_proj(source))",
-        "v = self._split(self.k_proj(source))",
+        "self._split(self.v_proj(source))",
+        "self._split(self.k_proj(source))",
         TORCH,
     ),
     _multi_head(
         "keys and values swapped",
-        "fused(q, k, v, mask, bias, causal, dropout), None",
-        "fused(q, v, k, mask, bias, causal, dropout), None",
+        "attend(q, k, v, mask,",
+        "attend(q, v, k, mask,",
         TORCH,
     ),
     _multi_head(
@@ -236,56 +260,98 @@ FAULTS = [
     ),
     _multi_head(
         "causal in training only",
-        "causal = self.causal and q.size(-2) > 1",
-        "causal = self.causal and self.training",
+        '"causal": self.causal,',
+        '"causal": self.causal and self.training,',
         "no_output_depends_on_the_future",
     ),
     _kernels(
         "a causal layer forgets its mask where another is given",
-        "return causal if mask is None else mask & causal",
-        "return causal if mask is None else mask",
-        "a_mask_composes_with_causal",
+        "return other if mask is None else mask & other",
+        "return other if mask is None else mask",
+        "whatever_is_asked_it_is_the_formula",
     ),
     _kernels(
         "a mask added to causal by or",
-        "return causal if mask is None else mask & causal",
-        "return causal if mask is None else mask | causal",
-        "a_mask_composes_with_causal",
+        "return other if mask is None else mask & other",
+        "return other if mask is None else mask | other",
+        "whatever_is_asked_it_is_the_formula",
+    ),
+    _kernels(
+        "a window is forgotten where nothing else is asked for",
+        "mask is None and score_bias is None and window is None",
+        "mask is None and score_bias is None",
+        "whatever_is_asked_it_is_the_formula",
+    ),
+    _kernels(
+        "a single query forgets its window",
+        "    if window is not None:\n",
+        "    if window is not None and q_len > 1:\n",
+        "whatever_is_asked_it_is_the_formula",
+    ),
+    _kernels(
+        "masks on the CPU for queries elsewhere",
+        "causal_mask(q_len, k_len, device=q.device)",
+        "causal_mask(q_len, k_len)",
+        "masks_are_made_where_the_queries_are",
+    ),
+    _kernels(
+        "windows on the CPU for queries elsewhere",
+        "window=window, device=q.device",
+        "window=window",
+        "masks_are_made_where_the_queries_are",
+    ),
+    _kernels(
+        "grouped keys: every head has the next keys in turn",
+        "x.repeat_interleave(q.size(1) // k.size(1), dim=1)",
+        "x.repeat(1, q.size(1) // k.size(1), 1, 1)",
+        "grouped_keys_are_keys_repeated",
+    ),
+    _kernels(
+        "float16 counted in float16",
+        "if q.dtype != torch.float16:",
+        "if True:",
+        "to_look_at_float16_never_makes_it_infinite",
     ),
     _kernels(
         "fused: the kernel's top-left triangle with a cache",
-        "if causal and square and mask is None and bias is None:",
-        "if causal and mask is None and bias is None:",
-        "cached_is_uncached",
+        "if causal and free and q_len == k_len and not plain:",
+        "if causal and free and not plain:",
+        "whatever_is_asked_it_is_the_formula",
     ),
     _kernels(
         "fused: the mask is dropped where the kernel is causal",
-        "if causal and square and mask is None and bias is None:",
-        "if causal and square and bias is None:",
-        "a_mask_composes_with_causal",
+        "free = mask is None and score_bias is None",
+        "free = score_bias is None",
+        "whatever_is_asked_it_is_the_formula",
     ),
     _kernels(
         "fused: the bias is dropped where the kernel is causal",
-        "if causal and square and mask is None and bias is None:",
-        "if causal and square and mask is None:",
-        "an_alibi_layer_adds_the_penalty_to_the_scaled_scores",
+        "free = mask is None and score_bias is None",
+        "free = mask is None",
+        "whatever_is_asked_it_is_the_formula",
     ),
     _kernels(
         "fused: the bias forgets the mask",
-        "mask = bias if mask is None else torch.where(mask, bias, -torch.inf)",
-        "mask = bias",
-        "an_alibi_layer_adds_the_penalty_to_the_scaled_scores",
+        "return score_bias + hidden",
+        "return score_bias",
+        "whatever_is_asked_it_is_the_formula",
     ),
     _kernels(
         "fused: hidden keys are likelier than others",
-        "torch.where(mask, bias, -torch.inf)",
-        "torch.where(mask, bias, 0.0)",
-        "an_alibi_layer_adds_the_penalty_to_the_scaled_scores",
+        ".masked_fill(~mask, -torch.inf)",
+        ".masked_fill(~mask, 9.0)",
+        "whatever_is_asked_it_is_the_formula",
+    ),
+    _kernels(
+        "fused: the caller's bias is overwritten",
+        "return score_bias + hidden",
+        "return score_bias.add_(hidden) if hidden.dim() == 2 else score_bias + hidden",
+        "whatever_is_asked_it_is_the_formula",
     ),
     _kernels(
         "fused: a mask that the kernel refuses",
-        "x[(None,) * (q.dim() - x.dim())]",
-        "x",
+        "hidden = hidden[(None,) * (q.dim() - hidden.dim())]",
+        "pass",
         "the_kernel_gets_masks_in_a_form_that_it_need_not_refuse",
     ),
     _multi_head(
@@ -294,28 +360,24 @@ FAULTS = [
         "dropout = self.dropout",
         "dropout_works_in_training_only",
     ),
-    _multi_head(
-        "fused: dropout in evaluation too",
-        "fused(q, k, v, mask, bias, causal, dropout), None",
-        "fused(q, k, v, mask, bias, causal, self.dropout), None",
-        "dropout_works_in_training_only",
-    ),
-    _multi_head(
+    Fault(
         "plain: no dropout in training",
-        "mask, bias=bias, dropout=dropout, return_weights=True)",
-        "mask, bias=bias, return_weights=True)",
-        "dropout_works_in_training_only",
+        "layers/kernels.py",
+        "return _formula(q, k, v, mask, score_bias, dropout)",
+        "return _formula(q, k, v, mask, score_bias, 0.0)",
+        "test_multi_head.py::test_dropout_works_in_training_only",
+    ),
+    Fault(
+        "fused: no dropout in training",
+        "layers/kernels.py",
+        "attn_mask=hidden, dropout_p=dropout)",
+        "attn_mask=hidden)",
+        "test_multi_head.py::test_dropout_works_in_training_only",
     ),
     _kernels(
-        "fused: no dropout in training",
-        "attn_mask=mask, dropout_p=dropout)",
-        "attn_mask=mask)",
-        "dropout_works_in_training_only",
-    ),
-    _multi_head(
         "the fused form never used",
-        "if return_weights or plain_is_faster(q.dtype, q.device.type, k.size(-2)):",
-        "if True:",
+        "plain = return_weights or plain_is_faster(q.dtype, q.device.type, k_len)",
+        "plain = True",
         "the_kernel_is_used_when_nobody_asks_for_weights",
     ),
     _kernels(
@@ -324,16 +386,23 @@ FAULTS = [
         "",
         "short_bfloat16_is_plain_on_cpus_made_for_it",
     ),
+    _kernels(
+        "the plain form in bfloat16 on every device",
+        ' and device == "cpu"',
+        "",
+        "only_cpus_are_told_by_their_products",
+    ),
     _multi_head(
         "rotary turns only the queries",
-        "self.rotary(q, offset), self.rotary(k, offset)",
-        "self.rotary(q, offset), k",
+        "        if self.rotary is not None:\n            k = self.rotary(",
+        "        if False:\n            k = self.rotary(",
         "a_rotary_layer_turns_queries_and_keys_and_leaves_the_values",
     ),
     _multi_head(
         "rotary turns the values too",
-        "q, k = self.rotary(q, offset), self.rotary(k, offset)",
-        "q, k, v = self.rotary(q, offset), self.rotary(k, offset), self.rotary(v, offset)",
+        "        return (k, v) if cache is None",
+        "        v = v if self.rotary is None else self.rotary(v)\n"
+        "        return (k, v) if cache is None",
         "a_rotary_layer_turns_queries_and_keys_and_leaves_the_values",
     ),
     _multi_head(
@@ -344,15 +413,15 @@ FAULTS = [
     ),
     # --- decoding with a cache
     _multi_head(
-        "cache: rotary gives every new token position 0",
-        "offset = cache.length_of(self) if cache is not None and context is None else 0",
-        "offset = 0",
+        "cache: rotary gives every new query position 0",
+        "self.rotary(q, offset)",
+        "self.rotary(q, 0)",
         "cached_is_uncached",
     ),
     _multi_head(
         "cache: rotary forgets the offset of the keys",
-        "self.rotary(q, offset), self.rotary(k, offset)",
-        "self.rotary(q, offset), self.rotary(k)",
+        "self.rotary(k, 0 if cache is None else cache.length_of(self))",
+        "self.rotary(k)",
         "cached_is_uncached",
     ),
     _multi_head(
@@ -363,9 +432,21 @@ FAULTS = [
     ),
     _multi_head(
         "cache: never read",
-        "k, v = cache.append(self, k, v)",
-        "cache.append(self, k, v)",
+        "(k, v) if cache is None else cache.append(self, k, v)",
+        "(k, v) if cache is None else (cache.append(self, k, v), (k, v))[1]",
         "cached_is_uncached",
+    ),
+    _multi_head(
+        "cache: a mask is looked at after the cache has grown",
+        "        if mask is not None:\n            check_mask(",
+        "        if mask is not None and not known:\n            check_mask(",
+        "a_refused_call_leaves_the_cache_as_it_was",
+    ),
+    _multi_head(
+        "cache: a layer that looks ahead may have one",
+        "elif cache is not None and not self.causal:",
+        "elif False:",
+        "a_cache_without_causality_is_refused",
     ),
     _multi_head(
         "cache: the context's keys computed, and appended, at every step",
@@ -375,16 +456,14 @@ FAULTS = [
     ),
     _multi_head(
         "cache: the context's keys computed at every step, but not appended",
-        "            k, v = cache.get(self)\n",
-        "            cache.get(self)\n"
-        "            k = self._split(self.k_proj(context))\n"
-        "            v = self._split(self.v_proj(context))\n",
+        "            return cache.get(self)\n",
+        "            return tuple(self._split(p(context)) for p in (self.k_proj, self.v_proj))\n",
         "cross_attention_computes_the_keys_of_the_context_once",
     ),
     _cache(
         "cache: only the newest tokens kept",
-        "        if old == 0:\n",
-        "        old, new = 0, k.size(-2)\n        if old == 0:\n",
+        "old = self._lengths.get(layer, 0)\n",
+        "old = 0\n",
         UNCACHED,
     ),
     _cache(
@@ -413,15 +492,45 @@ FAULTS = [
     ),
     _cache(
         "cache: room grows by one token at a time",
-        "_grow(b, 2 * new)",
-        "_grow(b, new)",
+        "_grow(x, 2 * new)",
+        "_grow(x, new)",
         "test_cache.py::test_token_by_token_the_room_is_moved_only_a_few_times",
+    ),
+    _cache(
+        "cache: longer before what is appended is looked at",
+        "        self._check(layer, k, v)\n"
+        "        old = self._lengths.get(layer, 0)\n"
+        "        new = old + k.size(-2)\n",
+        "        old = self._lengths.get(layer, 0)\n"
+        "        new = self._lengths[layer] = old + k.size(-2)\n"
+        "        self._check(layer, k, v)\n",
+        "test_cache.py::test_after_a_refusal_the_cache_is_as_it_was",
+    ),
+    _cache(
+        "cache: the caller's tensors are kept, not copied",
+        "        if new > kept[0].size(-2):\n",
+        "        if not old:\n"
+        "            kept = self._buffers[layer] = k, v\n"
+        "        elif new > kept[0].size(-2):\n",
+        "test_cache.py::test_what_was_appended_is_a_copy",
+    ),
+    _cache(
+        "cache: what is kept is cut at the wrong end",
+        "return kept[..., kept.size(-1) - length :]",
+        "return kept[..., :length]",
+        "test_cache.py::test_what_is_kept_is_made_anew_only_where_more_is_wanted",
+    ),
+    _cache(
+        "cache: what is kept is made at every call",
+        "if key not in self._kept or self._kept[key].size(-1) < length:",
+        "if True:",
+        "test_cache.py::test_what_is_kept_is_made_anew_only_where_more_is_wanted",
     ),
     _cache(
         "cache: reorder ignored",
         "= keys.index_select(0, rows), values.index_select(0, rows)",
         "= keys, values",
-        "test_attention.py::test_one_cache_serves_self_and_cross_attention_and_follows_the_beams",
+        "test_multi_head.py::test_one_cache_serves_self_and_cross_attention_and_follows_the_beams",
     ),
     _cache(
         "cache: reorder forgets the values",
@@ -505,38 +614,40 @@ FAULTS = [
     ),
     _positions(
         "sinusoidal: offset ignored",
-        "x + self._rows(x, offset)",
-        "x + self._rows(x, 0)",
+        "x + self._rows(x, offset, offset + x.size(-2))",
+        "x + self._rows(x, 0, x.size(-2))",
         "offset_is_the_position_of_the_first_token",
     ),
     _positions(
-        "waves: the table in the state dict",
-        'self.register_buffer("table", torch.empty(0), persistent=False)',
-        'self.register_buffer("table", torch.empty(0))',
-        "tables_are_buffers_but_never_part_of_the_state_dict",
+        "waves: the table held by the module",
+        "return _table(length, *kind, like.dtype, like.device)[start:end]",
+        "self.table = _table(length, *kind, like.dtype, like.device)\n"
+        "        return self.table[start:end]",
+        "a_module_holds_nothing_of_its_table",
     ),
     _positions(
-        "waves: the table a plain attribute",
-        'self.register_buffer("table", torch.empty(0), persistent=False)',
-        "self.table = torch.empty(0)",
-        "tables_are_buffers_but_never_part_of_the_state_dict",
+        "waves: the table in a buffer that grows",
+        "return _table(length, *kind, like.dtype, like.device)[start:end]",
+        'self.register_buffer("table", _table(length, *kind, like.dtype, like.device), False)\n'
+        "        return self.table[start:end]",
+        "a_module_holds_nothing_of_its_table",
     ),
     _positions(
         "waves: frequencies twice too far apart",
-        "torch.exp(-math.log(self.base)",
-        "torch.exp(-2 * math.log(self.base)",
+        "torch.exp(-math.log(base)",
+        "torch.exp(-2 * math.log(base)",
         "sinusoidal_table_is_the_formula_of_the_paper",
     ),
     _positions(
         "waves: the base is always 10,000",
-        "torch.exp(-math.log(self.base)",
+        "torch.exp(-math.log(base)",
         "torch.exp(-math.log(10000.0)",
         ROTARY,
     ),
     _positions(
         "waves: frequencies in float32",
-        "torch.arange(0, self.width, 2, dtype=torch.float64)",
-        "torch.arange(0, self.width, 2)",
+        "torch.arange(0, width, 2, dtype=torch.float64)",
+        "torch.arange(0, width, 2)",
         "far_sinusoids_are_as_exact_as_near_ones",
     ),
     _positions(
@@ -546,34 +657,34 @@ FAULTS = [
         "rotary_leaves_position_zero_as_it_is",
     ),
     _positions(
-        "waves: a table that was once made is never made longer",
-        "if kept.size(0) < end or",
-        "if kept.size(0) == 0 or",
-        "any_length_follows_any_other",
+        "waves: one table for every base",
+        "kind = self._columns, self.width, self.base",
+        "kind = self._columns, self.width, 10000.0",
+        ROTARY,
     ),
     _positions(
-        "waves: the table keeps the dtype of its first input",
-        " or kept.dtype != x.dtype",
-        "",
+        "waves: the table keeps the dtype of float32",
+        "*kind, like.dtype, like.device)",
+        "*kind, torch.float32, like.device)",
         "any_dtype_follows_any_other",
     ),
     _positions(
-        "waves: the table stays on its first device",
-        " or kept.device != x.device",
-        "",
+        "waves: the table stays on the CPU",
+        "*kind, like.dtype, like.device)",
+        '*kind, like.dtype, "cpu")',
         "tables_follow_the_input_to_another_device_and_back",
     ),
     _positions(
-        "waves: a new table for every token",
-        "torch.arange(1 << max(end - 1, 0).bit_length(), ",
-        "torch.arange(end, ",
-        "token_by_token_the_table_is_made_only_a_few_times",
+        "waves: a table of fake numbers is kept",
+        " or type(like) is not Tensor",
+        "",
+        "a_table_of_fake_numbers_is_not_kept",
     ),
     _positions(
-        "waves: a cast table keeps its rounding",
-        "self.table = self.table[:0]",
-        "pass",
-        "a_module_cast_to_a_wider_dtype_forgets_the_rounding_of_the_narrow_one",
+        "waves: a new table for every token",
+        "length = 1 << max(end - 1, 0).bit_length()",
+        "length = end",
+        "token_by_token_the_table_is_made_only_a_few_times",
     ),
     _positions(
         "waves: a table made in inference mode",
@@ -613,8 +724,8 @@ FAULTS = [
     ),
     _positions(
         "rotary: offset ignored",
-        "self._rows(x, offset).chunk(2, dim=-1)",
-        "self._rows(x, 0).chunk(2, dim=-1)",
+        "self._rows(x, offset, offset + x.size(-2)).chunk(2, dim=-1)",
+        "self._rows(x, 0, x.size(-2)).chunk(2, dim=-1)",
         "offset_is_the_position_of_the_first_token",
     ),
     _positions(

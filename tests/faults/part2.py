@@ -4,12 +4,17 @@ from faults.fault import faults_of
 
 _feed_forward = faults_of("layers/feed_forward.py", "test_feed_forward.py")
 _blocks = faults_of("layers/blocks.py", "test_layers.py")
+_adaptive = faults_of("layers/adaptive.py", "test_transformer.py")
 _encoder = faults_of("layers/encoder.py", "test_encoder.py")
 _decoder = faults_of("layers/decoder.py", "test_decoder.py")
 _transformer = faults_of("models/transformer.py", "test_transformer.py")
+_of_any_transformer = faults_of("models/transformer.py", "test_contract.py")
+_of_any_recurrent = faults_of("models/recurrent.py", "test_contract.py")
 _checks = faults_of("checks.py", "test_transformer.py")
 _recurrent = faults_of("models/recurrent.py", "test_recurrent.py")
+_choosing = faults_of("choosing.py", "test_generation.py")
 _generation = faults_of("generation.py", "test_generation.py")
+_writing_on = faults_of("generation.py", "test_writing_on.py")
 _train = faults_of("training/train.py", "test_training.py")
 _losses = faults_of("training/losses.py", "test_training.py")
 _checkpoints = faults_of("training/checkpoints.py", "test_saving.py")
@@ -18,7 +23,9 @@ _schedules = faults_of("training/schedules.py", "test_optimizers.py")
 _optimizers = faults_of("training/optimizers.py", "test_optimizers.py")
 _errors = faults_of("measure/errors.py", "test_metrics.py")
 _pronunciations = faults_of("data/pronunciations.py", "test_data_pronunciations.py")
-_vocabulary = faults_of("data/vocabulary.py", "test_data_pronunciations.py")
+_vocabulary = faults_of("data/vocabulary.py", "test_data_vocabulary.py")
+_order = faults_of("data/order.py", "test_data_order.py")
+_pairs = faults_of("data/pairs.py", "test_data_pairs.py")
 _downloads = faults_of("data/downloads.py", "test_data_downloads.py")
 _recipe = faults_of("recipes/pronunciations.py", "test_recipes_pronunciations.py")
 _running = faults_of("recipes/running.py", "test_recipes_running.py")
@@ -29,7 +36,8 @@ _described = faults_of("weights.py", "test_weights.py")
 
 
 PARTS_OF_THE_PAPER = "parts_are_put_together_as_in_the_paper"
-STEPS = "steps_equal_teacher_forcing"
+STEPS = "step_by_step_it_says_what_it_says_in_one_pass"
+UNDERWAY = "a_batch_may_change_underway"
 TWO_PARTS = "run_in_two_parts_is_the_run_in_one_bit_by_bit"
 DEATH = "death_while_writing_leaves_the_checkpoints_as_they_were"
 POLYNOMIAL = "orthogonalize_equals_the_polynomial_of_the_singular_values"
@@ -40,8 +48,8 @@ FAULTS = [
     # --- feed_forward
     _feed_forward(
         "feed-forward: no nonlinearity between the two maps",
-        "x = _ACTIVATIONS[self.activation](x)",
-        "pass",
+        "ACTIVATIONS[self.activation](self.linear1(x))",
+        "self.linear1(x)",
         "block_is_its_formula",
     ),
     _feed_forward(
@@ -131,21 +139,21 @@ FAULTS = [
     ),
     _blocks(
         "layers: the decoder forgets the mask of the source",
-        "memory, mask=memory_mask, cache=cache",
-        "memory, cache=cache",
+        "context, mask=context_mask, cache=cache",
+        "context, cache=cache",
         "decoder_layer_equals_torch",
     ),
     _blocks(
-        "layers: the memory is projected again for every new token",
-        "memory, mask=memory_mask, cache=cache",
-        "memory, mask=memory_mask",
-        "a_cached_decoder_projects_the_memory_once",
+        "layers: the context is projected again for every new token",
+        "context, mask=context_mask, cache=cache",
+        "context, mask=context_mask",
+        "a_cached_decoder_projects_the_context_once",
     ),
     # --- encoder, decoder
     _encoder(
         "encoder: the padding is hidden from the first layer only",
-        "x = layer(x, mask=mask, cache=cache)",
-        "x, mask = layer(x, mask=mask, cache=cache), None",
+        "x = layer(x, **options)",
+        "x, options = layer(x, **options), options | {'mask': None}",
         "padding_changes_nothing",
     ),
     _encoder(
@@ -162,20 +170,20 @@ FAULTS = [
     ),
     _encoder(
         "encoder: the cache gets lost",
-        "x = layer(x, mask=mask, cache=cache)",
-        "x = layer(x, mask=mask)",
+        "x = layer(x, **options)",
+        "x = layer(x, **options | {'cache': None})",
         "cached_equals_uncached",
     ),
     _decoder(
         "decoder: the mask of the source gets lost",
-        "memory_mask=memory_mask, cache",
+        "context_mask=context_mask, cache",
         "cache",
         "padding_of_the_source_changes_nothing",
     ),
     _decoder(
         "decoder: the mask of the target gets lost",
-        "layer(x, memory, mask=mask, ",
-        "layer(x, memory, ",
+        "layer(x, context, mask=mask, ",
+        "layer(x, context, ",
         "the_whole_of_torchs_transformer",
     ),
     _decoder(
@@ -186,23 +194,23 @@ FAULTS = [
     ),
     _decoder(
         "decoder: the cache gets lost",
-        "memory_mask=memory_mask, cache=cache",
-        "memory_mask=memory_mask",
+        "context_mask=context_mask, cache=cache",
+        "context_mask=context_mask",
         "cached_equals_uncached",
     ),
     # --- models/transformer
-    _transformer(
+    _of_any_transformer(
         "transformer: the decoder sees the future",
         "DecoderLayer(attention(causal=True, rotary=rotary)",
         "DecoderLayer(attention(rotary=rotary)",
         "the_future_changes_nothing",
     ),
-    _transformer(
+    _of_any_transformer(
         "transformer: the decoder is causal in training only",
-        "        return self.decoder(x, memory, memory_mask=memory_mask, cache=cache)\n",
+        "        return self.decoder(x, context, context_mask=context_mask, cache=cache)\n",
         "        for layer in self.decoder.layers:\n"
         "            layer.self_attention.causal = self.training\n"
-        "        return self.decoder(x, memory, memory_mask=memory_mask, cache=cache)\n",
+        "        return self.decoder(x, context, context_mask=context_mask, cache=cache)\n",
         "the_future_changes_nothing",
     ),
     _transformer(
@@ -249,11 +257,11 @@ FAULTS = [
         "self.target_embedding",
         PARTS_OF_THE_PAPER,
     ),
-    _transformer(
+    _of_any_transformer(
         "transformer: every cached token has position 0",
         "offset = 0 if cache is None else cache.length",
         "offset = 0",
-        "cached_equals_uncached",
+        STEPS,
     ),
     _transformer(
         "transformer: no positions in the decoder",
@@ -267,53 +275,53 @@ FAULTS = [
         "EncoderLayer(attention()",
         "order_matters_to_both_sides",
     ),
-    _transformer(
+    _of_any_transformer(
         "transformer: the encoder reads the padding",
         "self.encoder(x, mask=mask), mask",
         "self.encoder(x), mask",
-        "padding_and_other_rows_change_nothing",
+        "padding_changes_nothing",
     ),
-    _transformer(
+    _of_any_transformer(
         "transformer: the decoder reads the padding of the source",
-        "self.decode(target, memory, memory_mask)",
-        "self.decode(target, memory)",
-        "padding_and_other_rows_change_nothing",
+        "self.decode(target, context, context_mask)",
+        "self.decode(target, context)",
+        "padding_changes_nothing",
     ),
-    _transformer(
+    _of_any_transformer(
         "transformer: generation reads the padding of the source",
         "None if mask.all() else mask",
         "None if mask.any() else mask",
         STEPS,
     ),
-    _transformer(
+    _of_any_transformer(
         "transformer: generation starts with the end token",
         "self.config.bos_id)",
         "self.config.eos_id)",
         STEPS,
     ),
-    _transformer(
+    _of_any_transformer(
         "transformer: a step scores what follows its first token",
         "self.logits(features[:, -1])",
         "self.logits(features[:, 0])",
         STEPS,
     ),
-    _transformer(
-        "transformer: beams keep the memory of others",
-        "self.memory = self.memory.index_select(0, rows)",
-        "self.memory = self.memory[: len(rows)]",
-        STEPS,
+    _of_any_transformer(
+        "transformer: beams keep the context of others",
+        "self.context = self.context.index_select(0, rows)",
+        "self.context = self.context[: len(rows)]",
+        UNDERWAY,
     ),
-    _transformer(
+    _of_any_transformer(
         "transformer: beams keep the padding mask of others",
-        "self.memory_mask = self.memory_mask.index_select(0, rows)",
-        "self.memory_mask = self.memory_mask[:1].expand(len(rows), -1, -1, -1)",
-        STEPS,
+        "self.context_mask = self.context_mask.index_select(0, rows)",
+        "self.context_mask = self.context_mask[:1].expand(len(rows), -1, -1, -1)",
+        UNDERWAY,
     ),
-    _transformer(
+    _of_any_transformer(
         "transformer: beams keep the keys of others",
         "self.cache.reorder(rows)",
         "self.cache.reorder(rows.sort().values)",
-        STEPS,
+        UNDERWAY,
     ),
     _transformer(
         "transformer: pre-norm without a norm at the end",
@@ -327,9 +335,9 @@ FAULTS = [
         "partial(nn.LayerNorm, config.d_model)",
         "a_norm_at_the_end_where_the_layers_have_it_first",
     ),
-    _transformer(
+    _adaptive(
         "transformer: embeddings start with unit variance",
-        "std=d_model**-0.5",
+        "std=width**-0.5",
         "std=1.0",
         "fresh_weights_are_as_published",
     ),
@@ -354,8 +362,8 @@ FAULTS = [
     ),
     _checks(
         "checks: a token one beyond the vocabulary",
-        "if value >= vocab_size:",
-        "if value > vocab_size:",
+        "if not 0 <= value < vocab_size:",
+        "if not 0 <= value <= vocab_size:",
         "impossible_configs_are_refused",
     ),
     _checks(
@@ -395,11 +403,11 @@ FAULTS = [
         "state.hidden[0], state.keys",
         "the_decoder_is_its_equations",
     ),
-    _recurrent(
+    _of_any_recurrent(
         "recurrent: the encoder reads the padding",
-        "lengths.cpu()",
-        "torch.full_like(lengths, source.size(1)).cpu()",
-        "padding_and_other_rows_change_nothing",
+        "mask.sum(dim=1).cpu()",
+        "torch.full_like(mask.sum(dim=1), source.size(1)).cpu()",
+        "padding_changes_nothing",
     ),
     _recurrent(
         "recurrent: directions joined without the transpose",
@@ -425,23 +433,23 @@ FAULTS = [
         "torch.zeros_like(embedded)",
         "the_decoder_is_its_equations",
     ),
-    _recurrent(
+    _of_any_recurrent(
         "recurrent: the state is forgotten between two calls",
         "out, (state.hidden, state.cell) = self.decoder(",
         "out, _ = self.decoder(",
         STEPS,
     ),
-    _recurrent(
+    _of_any_recurrent(
         "recurrent: beams keep the cells of others",
         "        self.cell = self.cell.index_select(1, rows)\n",
         "        self.cell = self.cell[:, :1].expand(-1, len(rows), -1).contiguous()\n",
-        STEPS,
+        UNDERWAY,
     ),
-    _recurrent(
+    _of_any_recurrent(
         "recurrent: beams keep the keys of others",
-        '("memory", "mask", "keys", "summary")',
-        '("memory", "mask", "summary")',
-        STEPS,
+        '("context", "mask", "keys", "summary")',
+        '("context", "mask", "summary")',
+        UNDERWAY,
     ),
     _recurrent(
         "recurrent: no dropout on the target's embeddings",
@@ -450,29 +458,77 @@ FAULTS = [
         "dropout_falls_on_embeddings_and_features",
     ),
     # --- generation
-    _generation(
+    _choosing(
         "generation: logits multiplied by the temperature",
         "logits.float() / self.temperature",
         "logits.float() * self.temperature",
         "samples_are_distributed_as_the_softmax",
     ),
-    _generation(
+    _choosing(
         "generation: top-k fails where the vocabulary is smaller",
         "min(top_k, logits.size(-1))",
         "top_k",
         "top_k_keeps_the_k_likeliest",
     ),
-    _generation(
+    _choosing(
         "generation: top-p drops the token that crosses p",
         "chances.cumsum(dim=-1) - chances",
         "chances.cumsum(dim=-1)",
         "top_p_keeps_the_fewest_that_reach_p",
     ),
-    _generation(
+    _choosing(
         "generation: tokens drawn from torch's own generator",
         "multinomial(1, generator=self.generator)",
         "multinomial(1)",
         "samples_can_be_drawn_again",
+    ),
+    _choosing(
+        "generation: probabilities added up in half precision",
+        "logits.float() / self.temperature",
+        "logits / self.temperature",
+        "half_precision_is_sampled_in_float32",
+    ),
+    _choosing(
+        "generation: of equal tokens one too many",
+        "likelier >= top_p",
+        "likelier > top_p",
+        "of_equals_the_fewest_that_reach_p_are_kept",
+    ),
+    _choosing(
+        "generation: NaN is written as token 0",
+        "if not highest.isfinite().all():",
+        "if False:",
+        "a_model_without_numbers_writes_nothing",
+    ),
+    _generation(
+        "beam: beams of half precision ranked by rounded probabilities",
+        ".float().log_softmax(dim=-1)",
+        ".log_softmax(dim=-1).float()",
+        "beams_are_ranked_in_float32",
+    ),
+    _generation(
+        "beam: nothing is given up",
+        "log_p.masked_fill(hopeless & ~ended, -math.inf)",
+        "log_p",
+        "a_search_gives_up_what_cannot_win",
+    ),
+    _writing_on(
+        "generation: beyond the window it reads on",
+        "if end > begin + most or",
+        "if",
+        "with_a_cache_the_last_half_is_read_anew",
+    ),
+    _writing_on(
+        "generation: a full window is read anew for each token, cache or not",
+        "(most + 1) // 2 if cache else most",
+        "most",
+        "with_a_cache_the_last_half_is_read_anew",
+    ),
+    _writing_on(
+        "generation: padding is read with the prompt",
+        "inputs[rows][mask[rows]].view(-1, length)",
+        "inputs[rows][:, :length]",
+        "each_row_comes_out_as_if_it_were_alone",
     ),
     _generation(
         "generation: the end token is not honoured",
@@ -705,6 +761,18 @@ FAULTS = [
         "",
         "everything_is_on_the_disk_before_it_gets_its_name",
     ),
+    _weights(
+        "saving: a file is synced through a descriptor that may only read",
+        "os.O_RDONLY if folder else os.O_RDWR",
+        "os.O_RDONLY",
+        "saving_keeps_to_the_rules_of_windows",
+    ),
+    _weights(
+        "saving: only their owner may read the weights",
+        "    partial.chmod(mode)\n",
+        "",
+        "files_get_the_mode_that_the_umask_gives",
+    ),
     _checkpoints(
         "saving: the sums are not checked",
         "if _sha256(path / name) != expected:",
@@ -919,46 +987,52 @@ FAULTS = [
         "split_follows_the_seed",
     ),
     _vocabulary(
-        "data: decoding goes on behind the end token",
-        "                break\n",
-        "                continue\n",
+        "vocabulary: decoding goes on behind the end token",
+        "ids = ids[: ids.index(self.eos_id)] if self.eos_id in ids else ids",
+        "pass",
         "encode_and_decode_are_inverse",
     ),
-    _pronunciations(
+    _pairs(
         "batches: the target is what the decoder has just read",
         "target_out=target[:, 1:]",
         "target_out=target[:, :-1]",
         "target_in_is_target_out_one_step_later",
     ),
-    _pronunciations(
+    _pairs(
         "batches: no end token to learn",
-        "*phonemes.encode(listed), phonemes.eos_id]",
-        "*phonemes.encode(listed)]",
+        "target.encode(other), eos])",
+        "target.encode(other)])",
         "target_in_is_target_out_one_step_later",
     ),
-    _pronunciations(
+    _order(
         "batches: the same order in every epoch",
-        "self.seed * 1_000_003 + epoch",
-        "self.seed * 1_000_003",
-        "pairs_that_fill_no_batch_are_others_in_another_epoch",
+        "random_numbers(self.seed, epoch)",
+        "random_numbers(self.seed, 0)",
+        "each_place_comes_once_in_an_epoch_in_another_order",
     ),
-    _pronunciations(
+    _order(
         "batches: in the order of the calls, not of the steps",
-        "if self._epoch[0] != epoch:",
-        "if at == 0 or self._epoch[0] < 0:",
-        "a_batch_is_a_function_of_step_and_seed",
+        "if self._kept[0] != epoch:",
+        "if at == 0 or self._kept[0] is None:",
+        "a_batch_is_a_function_of_its_number_and_the_seed",
     ),
-    _pronunciations(
+    _order(
+        "batches: those left over are seen, in a batch that is too small",
+        "            order = order[: self.steps_per_epoch * self.batch_size]\n",
+        "",
+        "batches_are_full_where_the_size_does_not_divide",
+    ),
+    _pairs(
         "batches: short words first, long words last",
-        "return [batches[i] for i in torch.randperm(len(batches), generator=generator).tolist()]",
-        "return batches",
+        "torch.cat([batches[i] for i in torch.randperm(len(batches), generator=generator)])",
+        "torch.cat(batches)",
         "words_of_similar_length_share_a_batch",
     ),
     _pronunciations(
         "batches: the first listed pronunciation only",
-        "for listed in pronunciations\n",
-        "for listed in pronunciations[:1]\n",
-        "every_pair_comes_once_in_an_epoch",
+        "for one in listed]",
+        "for one in listed[:1]]",
+        "every_listed_pronunciation_makes_a_pair",
     ),
     _downloads(
         "downloads: the checksum is not checked",
@@ -968,15 +1042,27 @@ FAULTS = [
     ),
     _downloads(
         "downloads: what came before the break is thrown away",
-        '"ab" if goes_on else "wb"',
+        '"ab" if have else "wb"',
         '"wb"',
         "broken_download_goes_on_where_it_was",
     ),
     _downloads(
         "downloads: a whole file appended to a part of it",
-        '"ab" if goes_on else "wb"',
+        '"ab" if have else "wb"',
         '"ab"',
         "server_without_ranges_starts_again",
+    ),
+    _downloads(
+        "downloads: what was packed on the way is unpacked",
+        "decode_content=False",
+        "decode_content=True",
+        "kept_as_it_comes",
+    ),
+    _downloads(
+        "downloads: an endless answer fills the disk",
+        "if have > _LIMIT:\n                    break",
+        "if have < 0:\n                    break",
+        "does_not_end_is_refused",
     ),
     # --- recipes
     _recipe(
@@ -987,8 +1073,8 @@ FAULTS = [
     ),
     _recipe(
         "recipe: trained on the test words too",
-        "(data.train, *vocabularies",
-        "(data.train | data.test, *vocabularies",
+        "pairs_of(data.train)",
+        "pairs_of(data.train | data.test)",
         "only_the_training_part_is_trained_on",
     ),
     _recipe(
@@ -1068,12 +1154,6 @@ FAULTS = [
         "if own[name].dtype not in (weights[name].dtype, *_WIDER.get(weights[name].dtype, ()))",
         "if weights[name].is_complex() != own[name].is_complex()",
         "types_that_would_change_a_number_are_refused",
-    ),
-    _described(
-        "weights: nobody else may read them",
-        "        partial.chmod(0o666 & ~_umask())  # safetensors lets nobody else read it\n",
-        "",
-        "who_may_read_it_is_what_the_user_lets",
     ),
     _described(
         "weights: a link is replaced by a file",

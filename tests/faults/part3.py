@@ -3,6 +3,7 @@
 from faults.fault import faults_of
 
 _gpt = faults_of("models/gpt.py", "test_gpt.py")
+_of_any_gpt = faults_of("models/gpt.py", "test_contract.py")
 _text = faults_of("data/text.py", "test_data_text.py")
 _ngrams = faults_of("measure/ngrams.py", "test_ngrams.py")
 _bits = faults_of("measure/bits.py", "test_metrics.py")
@@ -13,28 +14,30 @@ _page_models = faults_of("show/page_models.py", "test_page_models.py")
 _recipe = faults_of("recipes/verses_gpt.py", "test_recipes_verses_gpt.py")
 _patches = faults_of("layers/patches.py", "test_vit.py")
 _vit = faults_of("models/vit.py", "test_vit.py")
-_maps = faults_of("measure/maps.py", "test_rollout.py")
+_maps = faults_of("measure/maps.py", "test_maps.py")
 _images = faults_of("data/images.py", "test_data_images.py")
+_augment = faults_of("data/augment.py", "test_data_images.py")
 
 
 DISTRIBUTION = "after_every_context_it_is_a_distribution"
 GPT2 = "logits_equal_gpt2s"
 PARTS_OF_THE_PAPER = "parts_are_put_together_as_in_the_paper"
+STEPS = "step_by_step_it_says_what_it_says_in_one_pass"
 PATHS = "it_is_the_sum_over_all_paths"
 
 FAULTS = [
     # --- models/gpt
-    _gpt(
+    _of_any_gpt(
         "GPT: no mask",
         "causal=True,",
         "causal=False,",
         "the_future_changes_nothing",
     ),
-    _gpt(
+    _of_any_gpt(
         "GPT: positions begin at 0 behind a cache",
         "offset = 0 if cache is None else cache.length",
         "offset = 0",
-        "cached_equals_uncached",
+        STEPS,
     ),
     _gpt(
         "GPT: an output layer of its own where it should be tied",
@@ -48,17 +51,17 @@ FAULTS = [
         "scale = 1.0",
         "fresh_weights_are_as_published",
     ),
-    _gpt(
+    _of_any_gpt(
         "GPT: a step scores what follows the first token of the prompt",
         "cache=state)[:, -1]",
         "cache=state)[:, 0]",
-        "steps_equal_the_full_pass",
+        STEPS,
     ),
     # --- data/text
     _text(
         "text: the vocabulary knows the held-out part",
-        "Characters.of(train)",
-        "Characters.of(text)",
+        "Vocabulary.of(train)",
+        "Vocabulary.of(text)",
         "the_vocabulary_is_that_of_the_training_part",
     ),
     _text(
@@ -69,11 +72,17 @@ FAULTS = [
     ),
     _text(
         "text: batch n depends on the calls before it",
-        "generator = torch.Generator().manual_seed(self.seed * 1_000_003 + n)",
-        'generator = self.__dict__.setdefault("kept", torch.Generator().manual_seed(self.seed))',
+        "generator=random_numbers(self.seed, n)",
+        'generator=self.__dict__.setdefault("kept", random_numbers(self.seed, 0))',
         "a_batch_is_a_function_of_seed_and_number",
     ),
     # --- ngrams
+    _ngrams(
+        "n-grams: counted in the type of the ids, which overflows",
+        "tokens = tokens.long()  # an n-gram",
+        "pass  # an n-gram",
+        "ids_of_int32_are_counted_as_those_of_int64",
+    ),
     _ngrams(
         "n-grams: counts where Witten and Bell have kinds",
         "self.kinds.append(kinds)",
@@ -149,6 +158,12 @@ FAULTS = [
         "elif False:",
         "a_head_that_differs_from_the_embedding_is_refused",
     ),
+    _table(
+        "pretrained: an index may point out of its folder",
+        "if part not in beside:",
+        "if not isinstance(part, str):",
+        "an_index_that_points_elsewhere_is_refused",
+    ),
     # --- quantize, page_models
     _quantize(
         "8 bits: one scale for the whole matrix",
@@ -213,15 +228,15 @@ FAULTS = [
         "ViT: the class token has no position",
         "x = torch.cat([self.class_token.expand(len(x), 1, -1), x], dim=1)",
         "token = self.class_token.expand(len(x), 1, -1)\n"
-        "            if isinstance(self.positions, LearnedPositions):\n"
+        "            if isinstance(self.positions, SequencePositions):\n"
         "                token = token - self.positions.table.weight[0]\n"
         "            x = torch.cat([token, x], dim=1)",
         PARTS_OF_THE_PAPER,
     ),
-    _vit(
+    _patches(
         "ViT: resized with the last position for the class token",
-        "own, patches = self.positions.table.weight.tensor_split([-(old**2)])",
-        "patches, own = self.positions.table.weight.tensor_split([old**2])",
+        "before, patches = self.table.weight.tensor_split([-(self.grid**2)])",
+        "patches, before = self.table.weight.tensor_split([self.grid**2])",
         "class_token_keeps_its_position",
     ),
     _patches(
@@ -260,17 +275,17 @@ FAULTS = [
     ),
     _images(
         "pictures: the augmentation depends on the calls before it",
-        "generator = torch.Generator().manual_seed((self.seed + 1) * 1_000_000_007 + step)",
-        'generator = self.__dict__.setdefault("kept", torch.Generator().manual_seed(self.seed))',
+        "generator = torch.Generator().manual_seed((self.order.seed + 1) * 1_000_000_007 + n)",
+        'generator = self.__dict__.setdefault("kept", torch.Generator().manual_seed(1))',
         "a_batch_is_a_function_of_step_and_seed",
     ),
     _images(
         "pictures: the same augmentation at every step",
-        "(self.seed + 1) * 1_000_000_007 + step",
-        "(self.seed + 1) * 1_000_000_007",
+        "(self.order.seed + 1) * 1_000_000_007 + n",
+        "(self.order.seed + 1) * 1_000_000_007",
         "augmentation_is_another_one_at_every_step",
     ),
-    _images(
+    _augment(
         "pictures: all of a batch are moved alike",
         "torch.rand(batch, *shape, generator=generator)",
         "torch.rand(1, *shape, generator=generator).expand(batch, *shape)",

@@ -19,7 +19,7 @@ TERMS = "it_is_the_four_terms_over_all_pairs"
 FORMS = "both_forms_agree_in_gradients"
 ROWS = "rows_run_from_far_to_near"
 SHIFT = "shift_moves_each_distance_to_its_key_without_a_copy"
-KEPT = "kept_positions_follow_the_weights"
+NOT_HIDDEN = "nothing_is_kept_but_in_the_callers_cache"
 LONG_PASS = "segments_with_full_memory_are_one_long_pass"
 INPUTS = "memory_is_what_each_attention_has_read_at_the_last_positions"
 ONCE = "every_token_but_the_first_is_a_target_once"
@@ -78,8 +78,8 @@ FAULTS = [
     ),
     _relative(
         "no v: distances are not liked for themselves",
-        "self._position_scores(q + self.position_bias, k_len",
-        "self._position_scores(q, k_len",
+        "self.position_scores(q + self.position_bias, rows)",
+        "self.position_scores(q, rows)",
         TERMS,
     ),
     _relative(
@@ -102,38 +102,32 @@ FAULTS = [
     ),
     _relative(
         "garbage above the diagonal: not causal",
-        "seen = causal_mask(q_len, k_len, device=x.device)",
-        "seen = torch.ones(q_len, k_len, dtype=torch.bool, device=x.device)",
+        "score_bias=score_bias, causal=True, **how",
+        "score_bias=score_bias, **how",
         "the_future_changes_nothing",
     ),
     _relative(
-        "causal triangle aligned top-left under a memory",
-        "seen = causal_mask(q_len, k_len, device=x.device)",
-        "seen = torch.ones(q_len, k_len, dtype=torch.bool, device=x.device).tril()",
-        TERMS,
-    ),
-    _relative(
         "mask given by the caller ignored",
-        "seen = seen & mask",
-        "seen = seen & seen",
+        "attend(q, k, v, mask, score_bias",
+        "attend(q, k, v, None, score_bias",
         "a_mask_composes_and_a_query_that_sees_nothing_gets_zeros",
     ),
     _relative(
         "memory behind the segment",
-        "k = torch.cat([self._split(self.k_proj(memory)), k], dim=2)",
-        "k = torch.cat([k, self._split(self.k_proj(memory))], dim=2)",
+        "torch.cat([old[0], k], dim=2), torch.cat([old[1], v], dim=2)",
+        "torch.cat([k, old[0]], dim=2), torch.cat([v, old[1]], dim=2)",
         TERMS,
     ),
     _relative(
         "memory makes keys, but its values are exchanged",
-        "v = torch.cat([self._split(self.v_proj(memory)), v], dim=2)",
-        "v = torch.cat([self._split(self.v_proj(memory)).flip(2), v], dim=2)",
+        "torch.cat([old[1], v], dim=2)",
+        "torch.cat([old[1].flip(2), v], dim=2)",
         TERMS,
     ),
     _relative(
         "same_length one position too long",
-        "sliding_window_mask(q_len, k_len, window=window,",
-        "sliding_window_mask(q_len, k_len, window=window + 1,",
+        'how = {"window": window,',
+        'how = {"window": window and window + 1,',
         "same_length_is_exactly_the_last_positions",
     ),
     _relative(
@@ -189,31 +183,29 @@ FAULTS = [
         SHIFT,
     ),
     # --- positions kept for evaluation, and the cache
-    _relative("kept positions survive changes in place", "weight._version", "0", KEPT),
     _relative(
-        "kept positions survive fused optimizers",
-        "            self._kept = None  # a step may follow, and fused optimizers leave no trace of"
-        " theirs\n",
-        "",
-        KEPT,
+        "rows kept while the weights may change",
+        "if learns or not isinstance(memory, KVCache):",
+        "if not isinstance(memory, KVCache):",
+        NOT_HIDDEN,
     ),
     _relative(
-        "kept positions survive another clamp_len",
-        "state = clamp_len, weight.data_ptr()",
-        "state = weight.data_ptr()",
-        "kept_positions_follow_type_and_clamp",
+        "rows kept though dropout falls on R",
+        "learns = self.training or torch.is_grad_enabled()",
+        "learns = torch.is_grad_enabled()",
+        NOT_HIDDEN,
     ),
     _relative(
-        "kept positions cut at the wrong end",
-        "return kept[..., kept.size(-1) - length :]",
-        "return kept[..., :length]",
-        "kept_positions_serve_every_length",
+        "rows kept survive another clamp_len",
+        "memory.keep((self, clamp_len), length, make)",
+        "memory.keep(self, length, make)",
+        "rows_are_kept_for_each_clamp_len",
     ),
     _relative(
-        "positions made anew at every call",
-        "self._kept = state, self._project(x, room, clamp_len)",
-        "self._kept = None, self._project(x, room, clamp_len)",
-        "kept_positions_serve_every_length",
+        "rows made anew at every call",
+        "return memory.keep((self, clamp_len), length, make)",
+        "return make(length)",
+        "the_cache_keeps_the_rows_and_they_serve_every_length",
     ),
     _cache(
         "cache remembers one position too many",
@@ -228,7 +220,7 @@ FAULTS = [
         "cache_forgets",
     ),
     # --- the model
-    _transformer_xl(
+    _memory(
         "memory with gradient",
         "[part.detach() for part in parts]",
         "[part for part in parts]",
@@ -242,23 +234,23 @@ FAULTS = [
     ),
     _transformer_xl(
         "every layer reads the memory of the first",
-        "None if memory is None else memory[n]",
-        "None if memory is None else memory[0]",
+        "if shared else memory",
+        "if shared else memory[:1] * len(memory)",
         LONG_PASS,
     ),
-    _transformer_xl(
+    _memory(
         "memory is the last segment only",
         "parts = [x] if old is None else",
         "parts = [x] if True else",
         LONG_PASS,
     ),
-    _transformer_xl(
+    _memory(
         "memory keeps the oldest positions",
         "[old[:, max(0, old.size(1) - room) :], x]",
         "[old[:, :room], x]",
         INPUTS,
     ),
-    _transformer_xl(
+    _memory(
         "query and memory length exchanged in the update",
         "room = mem_len - x.size(1)",
         "room = x.size(1) - mem_len if x.size(1) > mem_len else x.size(1)",
@@ -266,8 +258,8 @@ FAULTS = [
     ),
     _memory(
         "pre-norm: what is remembered is not normed",
-        "        x = self._add(x, self.norm1, attend)\n",
-        "        before = x\n        x, read[:] = self._add(x, self.norm1, attend), [before]\n",
+        "x = x + self.dropout(self.self_attention(read, memory, **options))",
+        "read, x = x, x + self.dropout(self.self_attention(read, memory, **options))",
         LONG_PASS,
     ),
     _transformer_xl(
@@ -288,16 +280,22 @@ FAULTS = [
         "content_bias=None,",
         "parameters_are_as_many_as_published",
     ),
-    _transformer_xl(
+    _memory(
         "same_length ignored",
-        '"window": mem_len if same_length else None',
-        '"window": None',
+        "window = self.mem_len if self.same_length else None",
+        "window = None",
         "same_length_sees_exactly_the_last_positions",
+    ),
+    _memory(
+        "a call cannot say False where the config says True",
+        "if to is not None",
+        "if to",
+        "what_a_call_says_holds_against_the_config",
     ),
     _transformer_xl(
         "read forgets the length of its cache",
-        "        if mem_len is None and cache is not None:\n            mem_len = cache.mem_len\n",
-        "",
+        "mem_len = cache.mem_len if mem_len is None else mem_len",
+        "pass",
         "read_keeps_the_length_of_its_cache",
     ),
     _transformer_xl(
@@ -308,15 +306,27 @@ FAULTS = [
     ),
     _adaptive(
         "adaptive embedding: rare words shifted",
-        "table(ids[inside] - self.edges[n])",
-        "table((ids[inside] - self.edges[n]).flip(0))",
+        "table(ids.clamp(start, end - 1) - start)",
+        "table((ids.clamp(start, end - 1) - start).flip(0))",
         "adaptive_embedding_looks_up_each_group",
     ),
-    _transformer_xl(
+    _adaptive(
         "adaptive softmax: a target that does not count is scored",
         "counts = targets != IGNORED",
         "counts, targets = targets == targets, targets.clamp(min=0)",
         "targets_give_the_loss_of_each",
+    ),
+    _adaptive(
+        "adaptive softmax: types are mixed under autocast",
+        "with torch.autocast(x.device.type, enabled=False):",
+        "if True:",
+        "under_autocast_it_is_the_same_but_for_rounding",
+    ),
+    _transformer_xl(
+        "no dropout on the features",
+        "self._score(self.dropout(self.final_norm(x)), targets)",
+        "self._score(self.final_norm(x), targets)",
+        "dropout_falls_on_the_features_too",
     ),
     _transformer_xl(
         "memory of another batch is let through",

@@ -1,6 +1,6 @@
 """Run a command with the network switched off: only this machine's loopback is left.
 
-    python tests/notebooks/offline.py python -m pytest --nbval notebooks ...
+    python tests/notebooks/offline.py python -m pytest -p tests.notebooks.compare_numbers notebooks
 
 Linux gives the command a network namespace of its own where that is allowed. Everywhere, each
 Python process below the command, kernels included, refuses connections that leave the machine
@@ -31,9 +31,9 @@ def leave_the_network() -> bool:
     if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0:
         return False
     try:
-        Path("/proc/self/setgroups").write_text("deny")
-        Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
-        Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
+        Path("/proc/self/setgroups").write_text("deny", encoding="utf-8")
+        Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1", encoding="utf-8")
+        Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1", encoding="utf-8")
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             fcntl.ioctl(probe, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", IFF_UP))
     except OSError as error:

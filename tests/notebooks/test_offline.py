@@ -39,7 +39,7 @@ def offline(*command: str, only_guard: bool) -> subprocess.CompletedProcess:
         check=False,
         cwd=ROOT,
         env=env,
-        text=True,
+        encoding="utf-8",
         timeout=240,
     )
 
@@ -86,8 +86,10 @@ def test_nbval_fails_a_notebook_that_wants_the_network(tmp_path, code, status):
     path = tmp_path / "00_toy.ipynb"
     nbformat.write(nbformat.v4.new_notebook(cells=[cell]), path)
     before = path.read_bytes()
-    nbval = ["-p", "no:cacheprovider", "--nbval", "--nbval-current-env"]
-    ran = offline(sys.executable, "-m", "pytest", *nbval, str(path), only_guard=False)
+    plugins = ["-p", "no:cacheprovider", "-p", "tests.notebooks.compare_numbers"]
+    ran = offline(
+        sys.executable, "-m", "pytest", *plugins, "--nbval-current-env", str(path), only_guard=False
+    )
     assert ran.returncode == status, ran.stdout + ran.stderr
     assert ("the book runs offline" in ran.stdout) == bool(status)
     assert path.read_bytes() == before

@@ -17,14 +17,24 @@ from derived import DERIVED
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "transformer_lib"
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+EXERCISES = sorted((PACKAGE / "exercises").glob("chapter_*.py"))
 
-ALWAYS = ["data", "show.plots", "show.widgets", "show.page_models"]
+ALWAYS = [
+    "data",
+    "show.code",
+    "show.drawings",
+    "show.page_models",
+    "show.plots",
+    "show.whole",
+    "show.widgets",
+]
 
 # A folder, or a file beside the folders, imports only what stands before it here, and itself.
 FLOORS = [
     "checks",
     "layers",
     "models",
+    "choosing",
     "generation",
     "weights",
     "pretrained",
@@ -33,10 +43,11 @@ FLOORS = [
     "measure",
     "show",
     "recipes",
+    "exercises",  # nothing else imports them
     "__main__",
 ]
 # They are for any model, and know none.
-BESIDE = ["generation", "weights", "data", "training", "measure", "show"]
+BESIDE = ["choosing", "generation", "weights", "data", "training", "measure", "show"]
 MODELS = ["models", "pretrained"]
 TORCH_ONLY = ["checks", "layers", "models"]
 AT_THE_DOOR = ["weights"]  # looks up there what a file says that it holds
@@ -74,6 +85,7 @@ def is_within(name: str, wholes: list[str]) -> bool:
 def too_early(source: str, chapter: int) -> list[str]:
     """The imports of a chapter's code that no chapter up to it has derived."""
     derived = [name for n, names in DERIVED.items() if n <= chapter for name in names]
+    derived.append(f"exercises.chapter_{chapter:02}")
     tree = ast.parse(TransformerManager().transform_cell(source))
     return [name for name in ours(imports(tree)) if not is_within(name, derived + ALWAYS)]
 
@@ -117,6 +129,12 @@ def test_a_chapter_imports_only_what_is_derived_by_then(path):
 def test_a_module_imports_only_downward(module, path):
     assert module.split(".")[0] in FLOORS, f"give {module} its floor in FLOORS"
     assert not upward(path.read_text(encoding="utf-8"), module)
+
+
+@pytest.mark.parametrize("path", EXERCISES, ids=lambda p: p.stem)
+def test_exercises_use_only_what_is_derived_by_their_chapter(path):
+    early = too_early(path.read_text(encoding="utf-8"), int(path.stem.removeprefix("chapter_")))
+    assert [name for name in early if not is_within(name, ["exercises.marking"])] == []
 
 
 @pytest.mark.parametrize("floor", FLOORS)
@@ -173,6 +191,8 @@ def test_what_a_chapter_is_said_to_derive_is_there():
             False,
         ),
         ("import transformer_lib_of_mine", 1, False),
+        ("from transformer_lib.exercises.chapter_03 import check", 3, False),
+        ("from transformer_lib.exercises.chapter_03 import check", 4, True),
     ],
 )
 def test_the_check_of_chapters_can_fail(source, chapter, early):
@@ -200,6 +220,8 @@ def test_the_check_of_chapters_can_fail(source, chapter, early):
         ("from transformer_lib.training.history import History", "data.text", True),
         ("import transformer_lib", "weights", False),
         ("import transformer_lib", "layers.blocks", True),
+        ("from transformer_lib.exercises.marking import mark", "recipes.spell", True),
+        ("from transformer_lib.layers.masks import causal_mask", "exercises.chapter_01", False),
     ],
 )
 def test_the_check_of_floors_can_fail(source, module, wrong):

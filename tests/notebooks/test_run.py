@@ -1,4 +1,4 @@
-"""notebooks/run.py: a second run changes no byte, and a failing one changes nothing."""
+"""notebooks/run.py: a second run changes no byte, and none loses what a reader wrote."""
 
 import shutil
 import subprocess
@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import nbformat
+import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 RUN = Path(__file__).resolve().parents[2] / "notebooks" / "run.py"
@@ -34,7 +35,7 @@ def make(path: Path, *sources: str) -> bytes:
 def run(folder: Path, *names: str) -> subprocess.CompletedProcess:
     """Run a copy of run.py that lies beside the notebooks of a folder."""
     command = [sys.executable, shutil.copy(RUN, folder), *names]
-    return subprocess.run(command, capture_output=True, check=False, text=True, timeout=240)
+    return subprocess.run(command, capture_output=True, check=False, encoding="utf-8", timeout=240)
 
 
 def test_a_second_run_changes_no_byte_and_a_failing_one_leaves_its_file(tmp_path):
@@ -60,6 +61,49 @@ def test_a_second_run_changes_no_byte_and_a_failing_one_leaves_its_file(tmp_path
     view = nb.cells[1].outputs[-1].data["application/vnd.jupyter.widget-view+json"]
     assert view["model_id"] in widgets["state"]
     assert "execution" not in nb.cells[1].metadata
+
+
+ADDRESSES = "made at 0xdeadbeef, at 0x123456789abc"
+
+
+def test_what_the_reader_wrote_stays_as_it_is(tmp_path):
+    path = tmp_path / "01_mine.ipynb"
+    code = f"print({ADDRESSES!r})  # {ADDRESSES}\n{WIDGETS}"
+    make(path, code)
+    nb = nbformat.read(path, as_version=4)
+    nb.cells[0].source = f"# Lives {ADDRESSES}\r\n\ttab \u2028 \x0c and more"
+    nb.cells[1].metadata.update(tags=["deep"], mine={"at": ADDRESSES})
+    nb.metadata.update(title="Mine", mine={"at": ADDRESSES}, widgets={"old": {"state": {}}})
+    nbformat.write(nb, path)
+
+    assert run(tmp_path).returncode == 0
+    after = nbformat.read(path, as_version=4)
+    assert [cell.source for cell in after.cells] == [cell.source for cell in nb.cells]
+    assert [cell.metadata for cell in after.cells] == [cell.metadata for cell in nb.cells]
+    assert (after.metadata.title, after.metadata.mine) == ("Mine", {"at": ADDRESSES})
+    assert "old" not in after.metadata.widgets
+    assert after.cells[1].outputs[0].text.startswith("made at 0x000000, at 0x000000\n")
+
+
+EDIT = """
+from pathlib import Path
+path = Path("01_edited.ipynb")
+path.write_text(path.read_text(encoding="utf-8").replace("A title", "Another"), encoding="utf-8")
+"""
+
+
+@pytest.mark.parametrize(
+    ("edit", "left"), [(EDIT, ["01_edited.ipynb"]), ("import os; os.remove('01_edited.ipynb')", [])]
+)
+def test_an_edit_made_while_it_ran_is_kept(tmp_path, edit, left):
+    make(tmp_path / "01_edited.ipynb", edit)
+    ran = run(tmp_path)
+    assert ran.returncode == 1
+    assert "01_edited: was edited while it ran, and stays as it was edited" in ran.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == [*left, "run.py"]
+    for name in left:
+        nb = nbformat.read(tmp_path / name, as_version=4)
+        assert (nb.cells[0].source, nb.cells[1].outputs) == ("# Another", [])
 
 
 def test_an_unknown_name_is_refused_with_those_that_there_are(tmp_path):

@@ -12,12 +12,14 @@ from pathlib import Path
 
 import pooch
 import requests
+from urllib3.exceptions import HTTPError
 
 VARIABLE = "TRANSFORMER_LIB_DATA"
 _TIMEOUT = 30  # seconds without a sign of life from the server
+_LIMIT = 256 << 20  # bytes of one file; the largest below has 163 MiB
 
-# What each set consists of: {file: (address, checksum)}. The sha256 were computed from the files;
-# the md5 are those that torchvision checks for.
+# What each set consists of: {file: (address, checksum)}. For the pictures' files the makers publish
+# an md5; their sha256 here is the one that public records give beside it.
 _MULTI30K = "https://github.com/multi30k/dataset/raw/master/data/task1/raw/"
 _SST2 = "https://github.com/clairett/pytorch-sentiment-classification/raw/master/data/SST2/"
 _SHAKESPEARE = "https://github.com/karpathy/char-rnn/raw/master/data/tinyshakespeare/"
@@ -59,19 +61,27 @@ SETS: dict[str, dict[str, tuple[str, str]]] = {
     },
     # Xiao et al. 2017: 60,000 / 10,000 pictures of clothes, 28 × 28, ten classes.
     "fashion_mnist": {
-        name: (_FASHION + name, f"md5:{digest}")
+        name: (_FASHION + name, f"sha256:{digest}")
         for name, digest in {
-            "train-images-idx3-ubyte.gz": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
-            "train-labels-idx1-ubyte.gz": "25c81989df183df01b3e8a0aad5dffbe",
-            "t10k-images-idx3-ubyte.gz": "bef4ecab320f06d8554ea6380940ec79",
-            "t10k-labels-idx1-ubyte.gz": "bb300cfdad3c16e7a12a480ee83cd310",
+            "train-images-idx3-ubyte.gz": (
+                "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84"
+            ),
+            "train-labels-idx1-ubyte.gz": (
+                "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845"
+            ),
+            "t10k-images-idx3-ubyte.gz": (
+                "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073"
+            ),
+            "t10k-labels-idx1-ubyte.gz": (
+                "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5"
+            ),
         }.items()
     },
     # Krizhevsky 2009: 50,000 / 10,000 pictures, 32 × 32 in colour, ten classes.
     "cifar10": {
         "cifar-10-python.tar.gz": (
             _CIFAR + "cifar-10-python.tar.gz",
-            "md5:c58f30108f718f92721af3b95e74349a",
+            "sha256:6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
         )
     },
 }
@@ -87,8 +97,8 @@ def fetch(name: str) -> dict[str, Path]:
         {file name: its path}, every file whole and with the right checksum.
 
     Raises:
-        ValueError: if there is no such set, or what came is not the file that was published: it
-            is removed.
+        ValueError: if there is no such set, or what came is not the file that was published, or
+            does not end: it is removed.
         ConnectionError: if the server cannot be reached or breaks off. What came so far is kept,
             and the next call goes on from there.
     """
@@ -104,7 +114,7 @@ def _fetch_file(url: str, checksum: str, path: Path) -> Path:
     quiet.setLevel("WARNING")
     try:
         pooch.retrieve(url, checksum, path.name, path.parent, downloader=_download)
-    except requests.RequestException as error:
+    except (requests.RequestException, HTTPError) as error:
         raise ConnectionError(
             f"could not download {url}: {error}. Call again to go on, or put the file at {path} "
             f"yourself ({VARIABLE} names another folder)"
@@ -120,13 +130,21 @@ def _download(url: str, output_file: str, _pooch) -> None:
     have = part.stat().st_size if part.exists() else 0
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
     with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT) as response:
-        if response.status_code == requests.codes.requested_range_not_satisfiable:
+        if have and response.status_code == requests.codes.requested_range_not_satisfiable:
             part.unlink()  # as long as the file or longer, and still not moved: not to be trusted
             return _download(url, output_file, _pooch)
         response.raise_for_status()
-        goes_on = response.status_code == requests.codes.partial_content
-        with part.open("ab" if goes_on else "wb") as file:
-            for chunk in response.iter_content(chunk_size=1 << 13):
+        if response.status_code != requests.codes.partial_content:
+            have = 0
+        with part.open("ab" if have else "wb") as file:
+            # The bytes as they come: unpacked, a small answer could become an endless one.
+            for chunk in response.raw.stream(1 << 13, decode_content=False):
                 file.write(chunk)
+                have += len(chunk)
+                if have > _LIMIT:
+                    break
+    if have > _LIMIT:
+        part.unlink()
+        raise ValueError(f"{url} must be a file of at most {_LIMIT:,} bytes, got more")
     os.replace(part, output_file)
     return None

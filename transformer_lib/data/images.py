@@ -8,18 +8,19 @@ import gzip
 import math
 import pickle
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
-from itertools import count
 from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from transformer_lib import checks
+from transformer_lib.data.augment import check_pictures
 from transformer_lib.data.downloads import fetch
+from transformer_lib.data.order import Endless, Shuffled
 
 Augmentation = Callable[[Tensor, torch.Generator], Tensor]
 
@@ -35,10 +36,23 @@ _OBJECTS = (
 
 @dataclass(frozen=True)
 class Images:
-    """Pictures and the number of the class of each."""
+    """Pictures and the number of the class of each.
+
+    Raises:
+        ValueError: if they are not such tensors, or not as many.
+    """
 
     images: Tensor  # (count, channels, height, width)
     labels: Tensor  # (count,)
+
+    def __post_init__(self):
+        check_pictures(self.images)
+        checks.row("labels", self.labels)
+        if len(self.labels) != len(self.images):
+            raise ValueError(
+                f"labels must be one for each of {len(self.images)} pictures, "
+                f"got {len(self.labels)}"
+            )
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -159,8 +173,11 @@ def stratified_split(labels: Tensor, size: int, *, seed: int) -> tuple[Tensor, T
     Raises:
         ValueError: if `size` is not in 1 … count - 1.
     """
+    checks.row("labels", labels, least=2)
+    checks.at_least(1, size=size)
+    checks.at_least(0, seed=seed)
     total = len(labels)
-    if not 1 <= size < total:
+    if size >= total:
         raise ValueError(f"size must be in 1 … {total - 1}, one less than there are, got {size}")
     generator = torch.Generator().manual_seed(seed)
     counts = torch.bincount(labels)
@@ -176,7 +193,7 @@ def stratified_split(labels: Tensor, size: int, *, seed: int) -> tuple[Tensor, T
     return (~chosen).nonzero()[:, 0], chosen.nonzero()[:, 0]
 
 
-class ImageBatches:
+class ImageBatches(Endless):
     """Training batches without end: `batches[step]` is a function of the step and the seed.
 
     Every picture comes once in an epoch, in an order of its own. What the augmentation does
@@ -188,7 +205,8 @@ class ImageBatches:
         batch_size: number of pictures in a batch; those left over at the end of an epoch, fewer
             than a batch, are not seen in it.
         seed: decides order and augmentation.
-        augment: `augment(images, generator)` changes the pictures of a batch, see `jitter`.
+        augment: `augment(images, generator)` changes the pictures of a batch, see
+            `data.augment.jitter`.
 
     Raises:
         ValueError: if `batch_size` is not in 1 … the number of pictures.
@@ -197,89 +215,34 @@ class ImageBatches:
     def __init__(
         self, data: Images, *, batch_size: int, seed: int = 0, augment: Augmentation | None = None
     ):
-        if not 1 <= batch_size <= len(data):
-            raise ValueError(
-                f"batch_size must be in 1 … {len(data)} (the number of pictures), got {batch_size}"
-            )
-        self.data, self.batch_size, self.seed, self.augment = data, batch_size, seed, augment
-        self.steps_per_epoch = len(data) // batch_size
-        self._epoch: tuple[int, Tensor] = (-1, torch.empty(0))  # the last one used, and its order
+        if not isinstance(data, Images):
+            raise ValueError(f"data must be Images, got {type(data).__name__}")
+        if augment is not None and not callable(augment):
+            raise ValueError(f"augment must be None or a function, got {augment!r}")
+        self.order = Shuffled(len(data), batch_size=batch_size, seed=seed)
+        self.data, self.augment = data, augment
+        self.steps_per_epoch = self.order.steps_per_epoch
 
-    def __getitem__(self, step: int) -> Images:
-        epoch, at = divmod(step, self.steps_per_epoch)
-        if self._epoch[0] != epoch:
-            generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
-            self._epoch = (epoch, torch.randperm(len(self.data), generator=generator))
-        batch = self.data[self._epoch[1][at * self.batch_size : (at + 1) * self.batch_size]]
+    def __getitem__(self, n: int) -> Images:
+        """Batch n, counted from 0."""
+        batch = self.data[self.order[n]]
         if self.augment is None:
             return batch
-        generator = torch.Generator().manual_seed((self.seed + 1) * 1_000_000_007 + step)
-        return Images(self.augment(batch.images, generator), batch.labels)
-
-    def __iter__(self) -> Iterator[Images]:
-        return map(self.__getitem__, count())
-
-
-def jitter(
-    images: Tensor,
-    generator: torch.Generator,
-    *,
-    shift: float = 2.0,
-    degrees: float = 10.0,
-    scale: float = 0.1,
-    shear: float = 0.1,
-) -> Tensor:
-    """Move, turn, stretch and slant every picture a little, each in its own way.
-
-    All amounts are drawn evenly from both sides of nothing. What comes in from outside is black.
-
-    Args:
-        images: (batch, channels, height, width).
-        generator: source of the random numbers.
-        shift: most that a picture moves, in pixels, along each axis.
-        degrees: most that it turns.
-        scale: most that it grows or shrinks along each axis, as a fraction of its size.
-        shear: most that it leans, sideways per height.
-
-    Returns:
-        (batch, channels, height, width).
-    """
-    batch, _, height, width = images.shape
-
-    def draw(most: float, *shape: int) -> Tensor:
-        return (2 * torch.rand(batch, *shape, generator=generator) - 1) * most
-
-    angle, lean = draw(math.radians(degrees)), draw(shear)
-    stretch, move = 1 + draw(scale, 2), draw(shift, 2)
-    cos, sin, zero = angle.cos(), angle.sin(), torch.zeros(batch)
-    turn = torch.stack([cos, -sin, sin, cos], dim=1).unflatten(1, (2, 2))
-    slant = torch.stack([1 + zero, lean, zero, 1 + zero], dim=1).unflatten(1, (2, 2))
-    size = torch.tensor([width, height])
-    # Coordinates run from -1 to 1: a pixel is 2 / size of them.
-    maps = torch.cat([(turn @ slant) / stretch[:, None], (2 * move / size)[..., None]], dim=2)
-    grid = F.affine_grid(maps.to(images), list(images.shape), align_corners=False)
-    return F.grid_sample(images, grid, padding_mode="zeros", align_corners=False)
-
-
-def shift_images(images: Tensor, down: int, right: int) -> Tensor:
-    """Move pictures by whole pixels; what comes in from outside is black.
-
-    Args:
-        images: (batch, channels, height, width).
-        down: pixels towards the lower edge, negative for up.
-        right: pixels towards the right edge, negative for left.
-
-    Returns:
-        (batch, channels, height, width).
-    """
-    return F.pad(images, (right, -right, down, -down))
+        generator = torch.Generator().manual_seed((self.order.seed + 1) * 1_000_000_007 + n)
+        images = self.augment(batch.images, generator)
+        if not isinstance(images, Tensor) or images.shape != batch.images.shape:
+            found = tuple(images.shape) if isinstance(images, Tensor) else images
+            raise ValueError(
+                f"augment must return pictures {tuple(batch.images.shape)}, got {found}"
+            )
+        return Images(images, batch.labels)
 
 
 class _NumbersOnly(pickle.Unpickler):
     """Reads the arrays, lists and strings of CIFAR's files, and runs nothing else in them."""
 
     def find_class(self, module: str, name: str):
-        if module.startswith("numpy") and name in ("_reconstruct", "ndarray", "dtype"):
+        if module.split(".")[0] == "numpy" and name in ("_reconstruct", "ndarray", "dtype"):
             return super().find_class(module.replace("numpy.core", "numpy._core"), name)
         if (module, name) == ("_codecs", "encode"):
             return super().find_class(module, name)
@@ -297,6 +260,7 @@ def _read_idx(path: Path, axes: int) -> Tensor:
 
 
 def _split(data: Images, test: int, seed: int) -> ImageSet:
+    checks.at_least(1, test=test)
     train_places, test_places = stratified_split(data.labels, test, seed=seed)
     return ImageSet(data[train_places], data[test_places], _DIGITS)
 

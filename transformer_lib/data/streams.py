@@ -8,12 +8,13 @@ A model with a memory reads row b of one segment behind row b of the segment bef
 but the first is a target exactly once.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import count
 
 import torch
 from torch import Tensor
+
+from transformer_lib import checks
+from transformer_lib.data.order import Endless
 
 IGNORED = -100  # a target that does not count, as in torch
 
@@ -35,7 +36,7 @@ class Segment:
     group: int = 0
 
 
-class Streams:
+class Streams(Endless):
     """Segments of a text, in order and without end: `streams[n]` is a function of n alone.
 
     The text is cut into `batch_size` streams of equal length. The last segment is as short as it
@@ -58,14 +59,8 @@ class Streams:
     """
 
     def __init__(self, ids: Tensor, *, batch_size: int, seg_len: int, groups: int = 1):
-        for name, value in (("batch_size", batch_size), ("seg_len", seg_len), ("groups", groups)):
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
-        if ids.dim() != 1 or ids.is_floating_point() or len(ids) <= batch_size * groups:
-            raise ValueError(
-                f"ids must be one row of integers, more than batch_size · groups = "
-                f"{batch_size * groups}, got {tuple(ids.shape)} of {ids.dtype}"
-            )
+        checks.at_least(1, batch_size=batch_size, seg_len=seg_len, groups=groups)
+        checks.row("ids", ids, least=batch_size * groups + 1)
         self.batch_size, self.seg_len, self.groups = batch_size, seg_len, groups
         pairs, streams = len(ids) - 1, batch_size * groups  # a pair: a token, and the next one
         starts = torch.arange(streams, device=ids.device) * pairs // streams
@@ -81,10 +76,9 @@ class Streams:
         return self.groups * -(-self.stream_len // self.seg_len)
 
     def __getitem__(self, n: int) -> Segment:
+        """Batch n of segments, counted from 0."""
+        checks.at_least(0, n=n)
         n, group = divmod(n % self.segments_per_epoch, self.groups)
         rows = slice(group * self.batch_size, (group + 1) * self.batch_size)
         columns = slice(n * self.seg_len, (n + 1) * self.seg_len)
         return Segment(self.inputs[rows, columns], self.targets[rows, columns], n == 0, group)
-
-    def __iter__(self) -> Iterator[Segment]:
-        return map(self.__getitem__, count())

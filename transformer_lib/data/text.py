@@ -4,16 +4,16 @@ Each text is cut once: the first 90 % to train on, the last 10 % held out, half 
 (dev) and half for the last figure (test). The vocabulary knows the training part alone.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import count
 
 import torch
 from torch import Tensor
 
+from transformer_lib import checks
 from transformer_lib.data.downloads import fetch
+from transformer_lib.data.order import Endless, random_numbers
 from transformer_lib.data.verses import load_verses
-from transformer_lib.data.vocabulary import Characters
+from transformer_lib.data.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Text:
     train: str
     dev: str
     test: str
-    characters: Characters
+    characters: Vocabulary
 
     @property
     def held_out(self) -> str:
@@ -62,6 +62,8 @@ def split_text(text: str) -> Text:
     Raises:
         ValueError: if a part would be empty.
     """
+    if not isinstance(text, str):
+        raise ValueError(f"text must be a string, got {type(text).__name__}")
     ends = [text.find("\n", len(text) * percent // 100) + 1 for percent in (90, 95)]
     train, dev, test = text[: ends[0]], text[ends[0] : ends[1]], text[ends[1] :]
     if not (train and dev and test):
@@ -69,10 +71,10 @@ def split_text(text: str) -> Text:
             f"text must have lines enough for three parts, got {len(text)} characters in "
             f"{text.count(chr(10))} lines"
         )
-    return Text(train, dev, test, Characters.of(train))
+    return Text(train, dev, test, Vocabulary.of(train))
 
 
-class Windows:
+class Windows(Endless):
     """Training batches without end: `windows[n]` is a function of the seed and n alone.
 
     Each is a pair (inputs, targets) of ids (batch_size, seq_len): windows that start anywhere in
@@ -85,27 +87,19 @@ class Windows:
         seed: decides where they start.
 
     Raises:
-        ValueError: if `batch_size` or `seq_len` is less than 1, or the text is not longer than a
-            window.
+        ValueError: if `batch_size` or `seq_len` is less than 1, `ids` are not such a row, or the
+            text is not longer than a window.
     """
 
     def __init__(self, ids: Tensor, *, batch_size: int, seq_len: int, seed: int = 0):
-        if batch_size < 1 or seq_len < 1:
-            raise ValueError(
-                f"batch_size and seq_len must be at least 1, got {batch_size} and {seq_len}"
-            )
-        if ids.dim() != 1 or len(ids) <= seq_len:
-            raise ValueError(
-                f"ids must be one row of more than seq_len = {seq_len}, got {tuple(ids.shape)}"
-            )
+        checks.at_least(1, batch_size=batch_size, seq_len=seq_len)
+        checks.at_least(0, seed=seed)
+        checks.row("ids", ids, least=seq_len + 1)
         self.ids, self.batch_size, self.seq_len, self.seed = ids, batch_size, seq_len, seed
 
     def __getitem__(self, n: int) -> tuple[Tensor, Tensor]:
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + n)
+        """Batch n, counted from 0."""
         last = len(self.ids) - self.seq_len
-        starts = torch.randint(last, (self.batch_size, 1), generator=generator)
+        starts = torch.randint(last, (self.batch_size, 1), generator=random_numbers(self.seed, n))
         windows = self.ids[starts + torch.arange(self.seq_len + 1)]  # (batch_size, seq_len + 1)
         return windows[:, :-1], windows[:, 1:]
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        return map(self.__getitem__, count())

@@ -1,101 +1,92 @@
-"""Symbols and their ids: of a text the characters, of pairs the letters and the phonemes."""
+"""Symbols and their ids: the characters of a text, the phonemes of a language, words."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral
 
 import torch
 from torch import Tensor
 
+from transformer_lib import checks
 
-@dataclass(frozen=True)
-class Characters:
-    """The symbols of a text, each with an id, which is its place in the row.
-
-    Args:
-        symbols: the symbols, each once.
-
-    Raises:
-        ValueError: if a symbol occurs twice.
-    """
-
-    symbols: str
-
-    def __post_init__(self):
-        if len(set(self.symbols)) != len(self.symbols):
-            raise ValueError(f"symbols must be distinct, got {self.symbols!r}")
-
-    @classmethod
-    def of(cls, text: str) -> "Characters":
-        """The characters that occur in `text`, sorted."""
-        return cls("".join(sorted(set(text))))
-
-    def __len__(self) -> int:
-        return len(self.symbols)
-
-    def encode(self, text: str) -> Tensor:
-        """Ids of the characters of `text`, (len(text),).
-
-        Raises:
-            ValueError: if there is one that has no id; the message says which and where.
-        """
-        ids = {symbol: i for i, symbol in enumerate(self.symbols)}
-        try:
-            return torch.tensor([ids[symbol] for symbol in text], dtype=torch.long)
-        except KeyError:
-            at = next(i for i, symbol in enumerate(text) if symbol not in ids)
-            raise ValueError(
-                f"text must hold only the {len(self)} characters {self.symbols!r}, got "
-                f"{text[at]!r} at {at}, in {text[max(0, at - 10) : at + 10]!r}"
-            ) from None
-
-    def decode(self, ids: Sequence[int] | Tensor) -> str:
-        """The text that the ids (length,) stand for."""
-        return "".join(self.symbols[i] for i in torch.as_tensor(ids).tolist())
+SPECIAL = 3  # padding, start and end
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Symbols and their ids: padding, start, end, then the symbols themselves.
+    """Symbols, each with an id: its place in the row.
+
+        Vocabulary("abc")  # of characters: text in, text out
+        Vocabulary(("AA", "B", "K"), special=True)  # 0 is padding, 1 the start, 2 the end, 3 "AA"
 
     Args:
-        symbols: the symbols, without the three special ones.
+        symbols: the symbols, each once. A string stands for its characters, which are decoded to
+            a string; a tuple for words, which are decoded to a tuple.
+        special: three ids in front of the symbols' own: `pad_id`, `bos_id` and `eos_id`.
 
     Raises:
-        ValueError: if a symbol occurs twice.
+        ValueError: if `symbols` are neither a string nor a tuple of strings, or one occurs twice.
     """
 
-    symbols: tuple[str, ...]
-    pad_id: int = 0
-    bos_id: int = 1
-    eos_id: int = 2
+    symbols: str | tuple[str, ...]
+    special: bool = False
+
+    pad_id, bos_id, eos_id = range(SPECIAL)  # only where there are special ids
 
     def __post_init__(self):
+        checks.flag(special=self.special)
+        if not isinstance(self.symbols, str | tuple) or not all(
+            isinstance(symbol, str) for symbol in self.symbols
+        ):
+            raise ValueError(f"symbols must be a string or a tuple of strings, got {self.symbols}")
         if len(set(self.symbols)) != len(self.symbols):
-            raise ValueError(f"symbols must be distinct, got {self.symbols}")
+            raise ValueError(f"symbols must be distinct, got {self.symbols!r}")
+
+    @classmethod
+    def of(cls, text: str) -> "Vocabulary":
+        """The characters that occur in `text`, sorted."""
+        return cls("".join(sorted(set(text))))
 
     def __len__(self) -> int:
-        return 3 + len(self.symbols)
+        return self._first + len(self.symbols)
 
-    def encode(self, symbols: Sequence[str]) -> list[int]:
-        """Ids of `symbols`, a string of letters or a sequence of phonemes, without BOS and EOS.
+    @property
+    def _first(self) -> int:
+        return SPECIAL if self.special else 0
+
+    def encode(self, symbols: Sequence[str]) -> Tensor:
+        """Ids of a string of characters or a sequence of words, (len(symbols),) of int64.
 
         Raises:
-            ValueError: if a symbol is not in the vocabulary.
+            ValueError: if a symbol has no id; the message says which and where.
         """
-        try:
-            return [3 + self.symbols.index(symbol) for symbol in symbols]
-        except ValueError:
-            unknown = sorted(set(symbols) - set(self.symbols))
+        if not isinstance(symbols, Sequence):
+            raise ValueError(f"symbols must be a string or a list of them, got {symbols!r}")
+        ids = {symbol: self._first + i for i, symbol in enumerate(self.symbols)}
+        at = next((i for i, symbol in enumerate(symbols) if symbol not in ids), None)
+        if at is not None:
             raise ValueError(
-                f"symbols must come from {' '.join(self.symbols)}, got {unknown}"
-            ) from None
+                f"symbols must be of the vocabulary {self.symbols!r}, got {symbols[at]!r} at {at}, "
+                f"in {symbols[max(0, at - 10) : at + 10]!r}"
+            )
+        return torch.tensor([ids[symbol] for symbol in symbols], dtype=torch.long)
 
-    def decode(self, ids: Sequence[int] | Tensor) -> tuple[str, ...]:
-        """Symbols of `ids` up to the first EOS, padding and BOS left out."""
-        symbols = []
-        for i in ids.tolist() if isinstance(ids, Tensor) else ids:
-            if i == self.eos_id:
-                break
-            if i not in (self.pad_id, self.bos_id):
-                symbols.append(self.symbols[i - 3])
-        return tuple(symbols)
+    def decode(self, ids: Sequence[int] | Tensor) -> str | tuple[str, ...]:
+        """The symbols that ids (length,) stand for.
+
+        Where there are special ids, up to the first `eos_id`, padding and start left out.
+
+        Raises:
+            ValueError: if `ids` are not one row of ids of the vocabulary.
+        """
+        if isinstance(ids, Tensor) and not ids.is_meta:
+            ids = ids.tolist()
+        if not isinstance(ids, Sequence) or not all(
+            isinstance(i, Integral) and not isinstance(i, bool) and 0 <= i < len(self) for i in ids
+        ):
+            raise ValueError(f"ids must be one row of numbers in 0 … {len(self) - 1}, got {ids}")
+        if self.special:
+            ids = ids[: ids.index(self.eos_id)] if self.eos_id in ids else ids
+            ids = [i for i in ids if i >= SPECIAL]
+        symbols = (self.symbols[i - self._first] for i in ids)
+        return "".join(symbols) if isinstance(self.symbols, str) else tuple(symbols)

@@ -1,9 +1,14 @@
-"""Adaptive embeddings: the rarer the word, the fewer numbers it gets."""
+"""Adaptive embedding and softmax: the rarer the word, the fewer numbers it gets."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
+import torch
 from torch import Tensor, nn
+
+from transformer_lib import checks
+
+IGNORED = -100  # a target that does not count, as in torch
 
 
 class AdaptiveEmbedding(nn.Module):
@@ -32,10 +37,54 @@ class AdaptiveEmbedding(nn.Module):
         """Look up ids (batch, seq_len) → (batch, seq_len, d_model)."""
         x = self.tables[0](ids.clamp(max=self.edges[1] - 1))  # right for the first group
         for n, (table, linear) in enumerate(zip(self.tables[1:], self.maps, strict=True), start=1):
-            inside = (ids >= self.edges[n]) & (ids < self.edges[n + 1])
-            rare = linear(table(ids[inside] - self.edges[n]))
-            x = x.masked_scatter(inside[..., None], rare.to(x.dtype))
+            start, end = self.edges[n : n + 2]
+            rare = linear(table(ids.clamp(start, end - 1) - start)).to(x.dtype)
+            x = torch.where((ids >= start)[..., None], rare, x)
         return x
+
+
+class AdaptiveOutput(nn.AdaptiveLogSoftmaxWithLoss):
+    """A softmax in groups: rare words share one output each, and are told apart if it is asked for.
+
+    Args:
+        vocab_size, d_model, cutoffs, div_value: as in `AdaptiveEmbedding`.
+        tables: embeddings of the groups, which serve as the last maps of the rare ones: most of
+            all weights, needed once.
+
+    Source: Grave et al. 2016, "Efficient softmax approximation for GPUs".
+    """
+
+    def __init__(
+        self,
+        vocab_size: int,
+        d_model: int,
+        cutoffs: Sequence[int],
+        div_value: float,
+        *,
+        tables: Iterable[nn.Embedding],
+    ):
+        super().__init__(d_model, vocab_size, cutoffs, div_value=div_value)
+        for table, tail in zip([*tables][1:], self.tail, strict=True):
+            tail[1].weight = table.weight
+
+    def forward(self, x: Tensor, targets: Tensor | None = None) -> Tensor:
+        """Score words, in the type of the weights, under autocast too.
+
+        Args:
+            x: features (batch, seq_len, d_model).
+            targets: the right words (batch, seq_len), -100 where one does not count.
+
+        Returns:
+            log p of every word, (batch, seq_len, vocab_size); with `targets` -log p of each of
+            them, (batch, seq_len), 0 where one does not count, and log p of no other word.
+        """
+        with torch.autocast(x.device.type, enabled=False):  # torch's class mixes types under it
+            x = x.to(self.head.weight.dtype)
+            if targets is None:
+                return self.log_prob(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+            counts = targets != IGNORED
+            losses = -super().forward(x[counts], targets[counts]).output
+            return x.new_zeros(targets.shape).masked_scatter(counts, losses)
 
 
 def embedding(vocab_size: int, width: int) -> nn.Embedding:
@@ -43,3 +92,21 @@ def embedding(vocab_size: int, width: int) -> nn.Embedding:
     embedding = nn.Embedding(vocab_size, width)
     nn.init.normal_(embedding.weight, std=width**-0.5)
     return embedding
+
+
+def check_groups(vocab_size: int, d_model: int, cutoffs: Sequence[int], div_value: float) -> None:
+    """Refuse groups of words that no vocabulary can be cut into.
+
+    Raises:
+        ValueError: naming the argument.
+    """
+    checks.positive(div_value=div_value)
+    if any(a >= b for a, b in pairwise([0, *cutoffs, vocab_size])):
+        raise ValueError(
+            f"cutoffs must rise, between 1 and vocab_size - 1 = {vocab_size - 1}, got {cutoffs}"
+        )
+    if div_value < 1 or d_model // div_value ** len(cutoffs) < 1:
+        raise ValueError(
+            f"div_value must be at least 1 and leave the last group's embeddings a feature, "
+            f"got {div_value} with {len(cutoffs)} cutoffs"
+        )

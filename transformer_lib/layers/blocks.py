@@ -17,6 +17,7 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
+from transformer_lib import checks
 from transformer_lib.layers.cache import KVCache
 from transformer_lib.layers.multi_head import MultiHeadAttention
 
@@ -26,6 +27,8 @@ class _Layer(nn.Module):
 
     def __init__(self, dropout: float, norm_first: bool):
         super().__init__()
+        checks.probability(dropout=dropout)
+        checks.flag(norm_first=norm_first)
         self.dropout = nn.Dropout(dropout)
         self.norm_first = norm_first
 
@@ -51,7 +54,7 @@ class EncoderLayer(_Layer):
             `functools.partial(nn.LayerNorm, eps=1e-12)`.
 
     Raises:
-        ValueError: if the two parts differ in d_model or `dropout` is not in [0, 1].
+        ValueError: if the two parts differ in d_model or `dropout` is not in [0, 1).
 
     Source: Vaswani et al. 2017, §3.1, §5.4; for pre-norm Xiong et al. 2020, §3.
     """
@@ -70,20 +73,17 @@ class EncoderLayer(_Layer):
         self.self_attention, self.norm1 = self_attention, norm(self.d_model)
         self.feed_forward, self.norm2 = feed_forward, norm(self.d_model)
 
-    def forward(
-        self, x: Tensor, *, mask: Tensor | None = None, cache: KVCache | None = None
-    ) -> Tensor:
+    def forward(self, x: Tensor, **options) -> Tensor:
         """Transform `x`, every token in sight of the others.
 
         Args:
             x: (batch, seq_len, d_model).
-            mask: boolean, True = may attend, broadcastable to (batch, heads, seq_len, k_len).
-            cache: keys and values of earlier tokens, to which those of `x` are added.
+            options: further arguments of the attention: `mask`, `cache`.
 
         Returns:
             (batch, seq_len, d_model).
         """
-        x = self._add(x, self.norm1, lambda x: self.self_attention(x, mask=mask, cache=cache))
+        x = self._add(x, self.norm1, lambda x: self.self_attention(x, **options))
         return self._add(x, self.norm2, self.feed_forward)
 
 
@@ -98,7 +98,7 @@ class DecoderLayer(_Layer):
         dropout, norm_first, norm: as in `EncoderLayer`.
 
     Raises:
-        ValueError: if the parts differ in d_model or `dropout` is not in [0, 1].
+        ValueError: if the parts differ in d_model or `dropout` is not in [0, 1).
 
     Source: Vaswani et al. 2017, §3.1, §5.4.
     """
@@ -126,30 +126,35 @@ class DecoderLayer(_Layer):
     def forward(
         self,
         x: Tensor,
-        memory: Tensor,
+        context: Tensor,
         *,
         mask: Tensor | None = None,
-        memory_mask: Tensor | None = None,
+        context_mask: Tensor | None = None,
         cache: KVCache | None = None,
     ) -> Tensor:
-        """Transform `x` in the light of `memory`.
+        """Transform `x` in the light of `context`.
 
         Args:
             x: (batch, seq_len, d_model).
-            memory: the encoder's output (batch, mem_len, d_model).
+            context: the encoder's output (batch, k_len, d_model).
             mask: boolean, True = may attend, broadcastable to (batch, heads, seq_len, k_len).
-            memory_mask: the same for `memory`, broadcastable to (batch, heads, seq_len, mem_len).
+            context_mask: the same for `context`, broadcastable to (batch, heads, seq_len, k_len).
             cache: keys and values of earlier tokens, to which those of `x` are added, and those
-                of `memory`, computed once.
+                of `context`, computed once.
 
         Returns:
             (batch, seq_len, d_model).
+
+        Raises:
+            ValueError: if there is no context.
         """
+        if context is None:  # the attention would take `x` itself, the future included
+            raise ValueError("context must be the encoder's output, got None")
         x = self._add(x, self.norm1, lambda x: self.self_attention(x, mask=mask, cache=cache))
         x = self._add(
             x,
             self.norm2,
-            lambda x: self.cross_attention(x, memory, mask=memory_mask, cache=cache),
+            lambda x: self.cross_attention(x, context, mask=context_mask, cache=cache),
         )
         return self._add(x, self.norm3, self.feed_forward)
 

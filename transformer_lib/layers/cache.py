@@ -4,8 +4,12 @@ When a model writes one token at a time, the keys and values of all earlier toke
 were. One `KVCache` keeps them for a whole model, layer by layer.
 """
 
+from collections.abc import Callable, Hashable
+
 import torch
 from torch import Tensor, nn
+
+from transformer_lib import checks
 
 
 class KVCache:
@@ -25,6 +29,7 @@ class KVCache:
     def __init__(self):
         self._buffers: dict[nn.Module, tuple[Tensor, Tensor]] = {}
         self._lengths: dict[nn.Module, int] = {}
+        self._kept: dict[Hashable, Tensor] = {}
 
     @property
     def length(self) -> int:
@@ -35,7 +40,7 @@ class KVCache:
         return next(iter(self._lengths.values()), 0)
 
     def length_of(self, layer: nn.Module) -> int:
-        """Number of positions kept for `layer`."""
+        """Number of positions of `layer` that new ones look back on."""
         return self._lengths.get(layer, 0)
 
     def get(self, layer: nn.Module) -> tuple[Tensor, Tensor]:
@@ -49,31 +54,42 @@ class KVCache:
 
         Args:
             layer: the attention layer that they belong to.
-            k: new keys (batch, heads, new_len, head_dim).
+            k: new keys (batch, heads, new_len, head_dim); they are copied.
             v: new values, of the same shape.
 
         Returns:
             All keys and all values so far, (batch, heads, length, head_dim) each.
 
         Raises:
-            ValueError: if `k` does not fit what is kept (another batch, head count or width).
+            ValueError: if `k` and `v` are not of one such shape, or do not fit what is kept
+                (another batch, number of heads, width, type or device). Nothing is added then.
         """
-        old, new = self.length_of(layer), self.length_of(layer) + k.size(-2)
-        if old == 0:
-            self._buffers[layer] = (k, v)
-        else:
-            kept = self._buffers[layer][0]
-            wanted, got = ((*x.shape[:2], x.size(-1), x.dtype) for x in (kept, k))
-            if wanted != got:
-                raise ValueError(
-                    f"k must fit the cache, (batch, heads, head_dim, dtype) = {wanted}, got {got}"
-                )
-            if new > kept.size(-2):
-                self._buffers[layer] = tuple(_grow(b, 2 * new) for b in self._buffers[layer])
-            for buffer, part in zip(self._buffers[layer], (k, v), strict=True):
-                buffer[:, :, old:new] = part
+        self._check(layer, k, v)
+        old = self._lengths.get(layer, 0)
+        new = old + k.size(-2)
+        kept = self._buffers.get(layer, (k[:, :, :0], v[:, :, :0]))
+        if new > kept[0].size(-2):
+            kept = self._buffers[layer] = tuple(_grow(x, 2 * new) for x in kept)
+        for buffer, part in zip(kept, (k, v), strict=True):
+            buffer[:, :, old:new] = part
         self._lengths[layer] = new
         return self.get(layer)
+
+    def keep(self, key: Hashable, length: int, make: Callable[[int], Tensor]) -> Tensor:
+        """What else a layer would make at every step: its last `length` columns.
+
+        Args:
+            key: what it depends on, the layer among it.
+            length: number of columns that are wanted.
+            make: makes as many columns as it is told, always with the same ones at the end.
+
+        Returns:
+            (…, length): made anew only where more are wanted than were ever before.
+        """
+        if key not in self._kept or self._kept[key].size(-1) < length:
+            self._kept[key] = make(1 << (length - 1).bit_length())  # a power of two: seldom
+        kept = self._kept[key]
+        return kept[..., kept.size(-1) - length :]
 
     def reorder(self, rows: Tensor) -> None:
         """Keep the sequences `rows` of the batch, in that order: beams that survived.
@@ -83,6 +99,22 @@ class KVCache:
         """
         for layer, (keys, values) in self._buffers.items():
             self._buffers[layer] = keys.index_select(0, rows), values.index_select(0, rows)
+
+    def _check(self, layer: nn.Module, k: Tensor, v: Tensor) -> None:
+        if k.dim() != 4 or k.shape != v.shape or (k.dtype, k.device) != (v.dtype, v.device):
+            raise ValueError(
+                f"k and v must be (batch, heads, new_len, head_dim) of one type, "
+                f"got {tuple(k.shape)} of {k.dtype} and {tuple(v.shape)} of {v.dtype}"
+            )
+        if layer not in self._buffers:
+            return
+        kept = self._buffers[layer][0]
+        wanted, got = ((*x.shape[:2], x.size(-1), x.dtype, x.device) for x in (kept, k))
+        if wanted != got:
+            raise ValueError(
+                f"k must fit the cache, (batch, heads, head_dim, dtype, device) = {wanted}, "
+                f"got {got}"
+            )
 
 
 def _grow(x: Tensor, length: int) -> Tensor:
@@ -100,14 +132,17 @@ class MemoryCache(KVCache):
         mem_len: number of positions that the next segment can look back on.
 
     Raises:
-        ValueError: if `mem_len` is negative.
+        ValueError: if `mem_len` is negative or not a whole number.
     """
 
     def __init__(self, mem_len: int):
         super().__init__()
-        if mem_len < 0:
-            raise ValueError(f"mem_len must be at least 0, got {mem_len}")
+        checks.at_least(0, mem_len=mem_len)
         self.mem_len = mem_len
+
+    def length_of(self, layer: nn.Module) -> int:
+        """Number of positions of `layer` that new ones look back on: at most `mem_len`."""
+        return min(super().length_of(layer), self.mem_len)
 
     def append(self, layer: nn.Module, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Add keys and values, and return them behind the last `mem_len` before them.
@@ -121,7 +156,7 @@ class MemoryCache(KVCache):
             Keys and values (batch, heads, at most mem_len + new_len, head_dim) each.
 
         Raises:
-            ValueError: if `k` does not fit what is kept (another batch, head count or width).
+            ValueError: as `KVCache.append`.
         """
         keys, values = super().append(layer, k, v)
         length = keys.size(2)

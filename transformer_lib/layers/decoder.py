@@ -7,7 +7,7 @@ from transformer_lib.layers.encoder import Stack
 
 
 class Decoder(Stack):
-    """A stack of `DecoderLayer`s, all with an eye on the same memory.
+    """A stack of `DecoderLayer`s, all with an eye on the same context.
 
     Args: as `Stack`.
     """
@@ -15,10 +15,10 @@ class Decoder(Stack):
     def forward(
         self,
         x: Tensor,
-        memory: Tensor,
+        context: Tensor,
         *,
         mask: Tensor | None = None,
-        memory_mask: Tensor | None = None,
+        context_mask: Tensor | None = None,
         cache: KVCache | None = None,
     ) -> Tensor:
         """Transform the tokens written so far.
@@ -28,17 +28,17 @@ class Decoder(Stack):
 
         Args:
             x: (batch, seq_len, d_model).
-            memory: the encoder's output (batch, mem_len, d_model).
+            context: the encoder's output (batch, k_len, d_model).
             mask: boolean, True = may attend, broadcastable to (batch, heads, seq_len, k_len),
                 for every layer.
-            memory_mask: the same for `memory`, broadcastable to (batch, heads, seq_len, mem_len);
+            context_mask: the same for `context`, broadcastable to (batch, heads, seq_len, k_len);
                 the source's padding mask.
-            cache: keys and values of earlier tokens and of `memory`; the same object at every
+            cache: keys and values of earlier tokens and of `context`; the same object at every
                 step.
 
         Returns:
             (batch, seq_len, d_model).
         """
         for layer in self.layers:
-            x = layer(x, memory, mask=mask, memory_mask=memory_mask, cache=cache)
+            x = layer(x, context, mask=mask, context_mask=context_mask, cache=cache)
         return self.final_norm(x)

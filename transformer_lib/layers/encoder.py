@@ -4,8 +4,6 @@ from collections.abc import Iterable
 
 from torch import Tensor, nn
 
-from transformer_lib.layers.cache import KVCache
-
 
 class Stack(nn.Module):
     """What encoder and decoder share: layers one after another, and perhaps a norm at the end.
@@ -39,22 +37,18 @@ class Encoder(Stack):
     Args: as `Stack`.
     """
 
-    def forward(
-        self, x: Tensor, *, mask: Tensor | None = None, cache: KVCache | None = None
-    ) -> Tensor:
+    def forward(self, x: Tensor, **options) -> Tensor:
         """Read `x`.
 
         Args:
             x: (batch, seq_len, d_model).
-            mask: boolean, True = may attend, broadcastable to (batch, heads, seq_len, k_len),
-                for every layer. Under a padding mask the output at real tokens does not depend
-                on the padding; the output at padding means nothing.
-            cache: keys and values of earlier tokens, for a causal stack that reads piece by
-                piece.
+            options: for the attention of every layer: `mask`, under which the output at real
+                tokens does not depend on the padding (it must be finite; what comes out there
+                means nothing), and `cache`, for a causal stack that reads piece by piece.
 
         Returns:
             (batch, seq_len, d_model).
         """
         for layer in self.layers:
-            x = layer(x, mask=mask, cache=cache)
+            x = layer(x, **options)
         return self.final_norm(x)

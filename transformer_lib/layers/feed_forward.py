@@ -7,11 +7,21 @@ most Transformers it holds two thirds of the parameters.
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-_ACTIVATIONS = {
+from transformer_lib import checks
+
+
+def _swiglu(x: Tensor) -> Tensor:
+    """One half of the features gates the other: (…, 2 · d_ff) → (…, d_ff)."""
+    gate, value = x.chunk(2, dim=-1)
+    return F.silu(gate) * value
+
+
+ACTIVATIONS = {
     "relu": F.relu,  # Vaswani et al. 2017, §3.3
     "gelu": F.gelu,  # exact, with the error function: Hendrycks & Gimpel 2016; BERT, ViT
     "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"),  # its approximation: GPT-2
     "relu2": lambda x: F.relu(x).square(),  # So et al. 2021, "Primer", §3
+    "swiglu": _swiglu,  # Shazeer 2020, §2
 }
 
 
@@ -28,12 +38,13 @@ class FeedForward(nn.Module):
     Args:
         d_model: width of input and output.
         d_ff: width in the middle; in the paper 4 · d_model.
-        activation: "relu", "gelu", "gelu_tanh", "relu2" or "swiglu".
+        activation: one of `ACTIVATIONS`: "relu", "gelu", "gelu_tanh", "relu2" or "swiglu".
         dropout: probability of dropping a feature in the middle, in training only.
         bias: whether the linear maps have biases.
 
     Raises:
-        ValueError: if a width is not positive or `activation` is none of these.
+        ValueError: if a width is not positive, `activation` is none of these, or `dropout` is not
+            in [0, 1).
 
     Source: Vaswani et al. 2017, §3.3; for "swiglu" Shazeer 2020, §2.
     """
@@ -48,14 +59,10 @@ class FeedForward(nn.Module):
         bias: bool = True,
     ):
         super().__init__()
-        if d_model < 1 or d_ff < 1:
-            raise ValueError(
-                f"d_model and d_ff must be positive, got d_model = {d_model}, d_ff = {d_ff}"
-            )
-        if activation != "swiglu" and activation not in _ACTIVATIONS:
-            raise ValueError(
-                f"activation must be one of {[*_ACTIVATIONS, 'swiglu']}, got {activation!r}"
-            )
+        checks.at_least(1, d_model=d_model, d_ff=d_ff)
+        checks.one_of(ACTIVATIONS, activation=activation)
+        checks.probability(dropout=dropout)
+        checks.flag(bias=bias)
         self.d_model, self.d_ff, self.activation = d_model, d_ff, activation
         self.linear1 = nn.Linear(d_model, 2 * d_ff if activation == "swiglu" else d_ff, bias=bias)
         self.linear2 = nn.Linear(d_ff, d_model, bias=bias)
@@ -75,14 +82,8 @@ class FeedForward(nn.Module):
             (…, d_model).
 
         Raises:
-            ValueError: if `x` has another width.
+            ValueError: if `x` has another width, type or device than the weights.
         """
-        if x.size(-1) != self.d_model:
-            raise ValueError(f"x must be (…, d_model = {self.d_model}), got {tuple(x.shape)}")
-        x = self.linear1(x)  # (…, d_ff), or (…, 2 · d_ff) with a gate
-        if self.activation == "swiglu":
-            gate, value = x.chunk(2, dim=-1)
-            x = F.silu(gate) * value  # (…, d_ff)
-        else:
-            x = _ACTIVATIONS[self.activation](x)
+        checks.features("x", x, self.d_model, like=self.linear1.weight, dims=None)
+        x = ACTIVATIONS[self.activation](self.linear1(x))  # (…, d_ff)
         return self.linear2(self.dropout(x))

@@ -12,6 +12,8 @@ A mask is a boolean tensor in which True means "may attend", the convention of
 import torch
 from torch import Tensor
 
+from transformer_lib import checks
+
 
 def causal_mask(q_len: int, k_len: int | None = None, *, device=None) -> Tensor:
     """Let each query attend to its own position and to all earlier ones.
@@ -110,28 +112,27 @@ def padding_mask_from_ids(ids: Tensor, pad_id: int) -> Tensor:
     return (ids != pad_id)[:, None, None, :]  # (batch, 1, 1, k_len)
 
 
-def check_mask(mask: Tensor, shape: tuple[int, ...]) -> None:
+def check_mask(mask: Tensor, shape: tuple[int, ...], device: torch.device) -> None:
     """Refuse a mask that does not follow the convention.
 
     Args:
         mask: what was given as a mask.
         shape: the scores that it must broadcast to, (…, q_len, k_len).
+        device: where they are.
 
     Raises:
-        ValueError: if `mask` is not boolean or does not broadcast to `shape`.
+        ValueError: if `mask` is not boolean, does not broadcast to `shape`, or lies elsewhere.
     """
+    if not isinstance(mask, Tensor):
+        raise ValueError(f"mask must be a boolean tensor, got {type(mask).__name__}")
     if mask.dtype != torch.bool:
         raise ValueError(
             f"mask must be boolean with True = may attend, got {mask.dtype}; turn a mask of zeros "
             f"and -inf into `mask == 0`, and one that marks what is hidden into `~mask.bool()`"
         )
-    try:
-        mask.expand(shape)
-    except RuntimeError:
-        raise ValueError(
-            f"mask must broadcast to the scores {tuple(shape)}, got {tuple(mask.shape)}; "
-            f"a mask of (batch, k_len) wants [:, None, None, :]"
-        ) from None
+    checks.broadcasts("mask", mask, shape, "; a mask of (batch, k_len) wants [:, None, None, :]")
+    if mask.device != device:
+        raise ValueError(f"mask must be on {device}, as the scores are, got {mask.device}")
 
 
 def _distance(q_len: int, k_len: int | None, device) -> Tensor:

@@ -1,8 +1,13 @@
 """A picture as a sequence: patches, their places on a grid, and grids of another size."""
 
+from copy import deepcopy
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from transformer_lib import checks
+from transformer_lib.layers.positions import LearnedPositions
 
 
 class PatchEmbedding(nn.Module):
@@ -16,11 +21,15 @@ class PatchEmbedding(nn.Module):
         in_channels: numbers to a pixel.
         d_model: width of a token.
 
+    Raises:
+        ValueError: if one of them is not positive.
+
     Source: Dosovitskiy et al. 2021, §3.1, equation 1.
     """
 
     def __init__(self, patch_size: int, in_channels: int, d_model: int):
         super().__init__()
+        checks.at_least(1, patch_size=patch_size, in_channels=in_channels, d_model=d_model)
         self.patch_size = patch_size
         self.proj = nn.Linear(in_channels * patch_size**2, d_model)
         nn.init.xavier_uniform_(self.proj.weight)
@@ -31,31 +40,85 @@ class PatchEmbedding(nn.Module):
         return self.proj(patchify(images, self.patch_size))
 
 
+class SequencePositions(LearnedPositions):
+    """Add to every token a vector that is learned for its place in the sequence.
+
+    Args:
+        grid: number of rows, and of columns, of patches; they are the last grid² tokens.
+        d_model: width of a token.
+        before: number of tokens that stand before the patches.
+
+    Source: Dosovitskiy et al. 2021, §3.1, equation 1.
+    """
+
+    def __init__(self, grid: int, d_model: int, *, before: int = 0):
+        checks.at_least(1, grid=grid)
+        super().__init__(before + grid**2, d_model)
+        self.grid = grid
+
+    @torch.no_grad()
+    def resized(self, grid: int) -> "SequencePositions":
+        """Copy it for another grid: patches are interpolated, the tokens before them left alone.
+
+        Source: Dosovitskiy et al. 2021, §3.2.
+        """
+        new = deepcopy(self)
+        before, patches = self.table.weight.tensor_split([-(self.grid**2)])
+        patches = interpolate_grid(patches.unflatten(0, (self.grid, self.grid)), grid, grid)
+        table = torch.cat([before, patches.flatten(0, 1)])
+        new.table = nn.Embedding.from_pretrained(table, freeze=False)
+        new.grid, new.max_len = grid, len(table)
+        return new
+
+
 class GridPositions(nn.Module):
     """Add to every patch a vector: one half learned for its row, the other for its column.
 
     Args:
-        grid: number of rows, and of columns.
+        grid: number of rows, and of columns; the patches are the last grid² tokens.
         d_model: width of a token, even.
+
+    Raises:
+        ValueError: if `grid` is not positive, or `d_model` not even.
 
     Source: Dosovitskiy et al. 2021, appendix D.4.
     """
 
     def __init__(self, grid: int, d_model: int):
         super().__init__()
+        checks.at_least(1, grid=grid)
+        checks.even(d_model=d_model)
         self.rows, self.columns = (nn.Embedding(grid, d_model // 2) for _ in range(2))
         for table in (self.rows, self.columns):
             nn.init.normal_(table.weight, std=0.02)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Add positions to patches (batch, grid², d_model), row by row from the top left."""
-        return x + self.table()
+        """Add positions to patches, row by row from the top left.
+
+        Args:
+            x: (batch, tokens, d_model). What stands before the patches, such as a class token, is
+                learned itself: it needs no place besides.
+
+        Returns:
+            (batch, tokens, d_model).
+        """
+        table = self.table()
+        return x + F.pad(table, (0, 0, x.size(1) - len(table), 0))
 
     def table(self) -> Tensor:
         """What is added, (grid², d_model)."""
         rows, columns = self.rows.weight, self.columns.weight
         rows = rows.repeat_interleave(len(columns), dim=0)  # (grid², d_model / 2)
         return torch.cat([rows, columns.repeat(len(self.rows.weight), 1)], dim=-1)
+
+    @torch.no_grad()
+    def resized(self, grid: int) -> "GridPositions":
+        """Copy it for another grid: rows and columns are interpolated, each by itself."""
+        new = deepcopy(self)
+        lines = (table.weight[:, None] for table in (self.rows, self.columns))
+        lines = (interpolate_grid(line, grid, 1)[:, 0] for line in lines)  # (grid, d_model / 2)
+        new.rows, new.columns = (nn.Embedding.from_pretrained(x, freeze=False) for x in lines)
+        return new
 
 
 def patchify(images: Tensor, patch_size: int) -> Tensor:

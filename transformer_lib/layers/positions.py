@@ -7,43 +7,50 @@ that read a text piece by piece.
 """
 
 import math
+from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
 
+from transformer_lib import checks
+
 
 class WaveTable(nn.Module):
-    """Sines and cosines for every position so far, in the type of the input.
+    """Sines and cosines of every position, in the type of the input.
 
-    The table grows when a longer sequence comes, so any length will do. It is a buffer, so that
-    it moves with the module, but never part of the state dict: it can always be computed again.
+    They depend on the position alone, so that any length will do, and a module holds nothing of
+    them: no buffer that would grow, nothing to save, to average or to move.
     """
 
     def __init__(self, name: str, width: int, base: float):
         super().__init__()
-        if width < 2 or width % 2:
-            raise ValueError(f"{name} must be a positive even number, got {width}")
+        checks.even(**{name: width})
+        checks.positive(base=base)
         self.width, self.base = width, base
-        self.register_buffer("table", torch.empty(0), persistent=False)
 
-    def _rows(self, x: Tensor, offset: int) -> Tensor:
-        """The table at positions offset, offset + 1, …, one row for each token of `x`."""
-        _check_input(x, self.width, offset)
-        end = offset + x.size(-2)
-        kept = self.table
-        if kept.size(0) < end or kept.dtype != x.dtype or kept.device != x.device:
-            # A power of two: a text that is read token by token seldom needs a new table.
-            positions = torch.arange(1 << max(end - 1, 0).bit_length(), dtype=torch.float64)
-            pairs = torch.arange(0, self.width, 2, dtype=torch.float64)
-            angles = positions[:, None] * torch.exp(-math.log(self.base) / self.width * pairs)
-            with torch.inference_mode(False):  # made in evaluation, it must serve training too
-                self.table = self._waves(angles.sin(), angles.cos()).to(x)
-        return self.table[offset:end]
+    def _rows(self, like: Tensor, start: int, end: int) -> Tensor:
+        """The rows of the positions start, …, end - 1, in the type and on the device of `like`."""
+        if torch.compiler.is_compiling() or type(like) is not Tensor:  # nothing to keep
+            positions = torch.arange(start, end, dtype=torch.float64)
+            return _waves(self._columns, positions, self.width, self.base).to(like)
+        # A power of two: a text that is read token by token seldom needs a new table.
+        length = 1 << max(end - 1, 0).bit_length()
+        kind = self._columns, self.width, self.base
+        return _table(length, *kind, like.dtype, like.device)[start:end]
 
-    def _apply(self, fn, recurse=True):  # .to(), .double(): a cast table keeps its old rounding
-        super()._apply(fn, recurse)
-        self.table = self.table[:0]
-        return self
+
+def _waves(columns, positions: Tensor, width: int, base: float) -> Tensor:
+    pairs = torch.arange(0, width, 2, dtype=torch.float64)
+    angles = positions[:, None] * torch.exp(-math.log(base) / width * pairs)
+    return columns(angles.sin(), angles.cos())  # (positions, …)
+
+
+@lru_cache(maxsize=32)
+def _table(length: int, columns, width: int, base: float, dtype, device) -> Tensor:
+    """The rows of the first `length` positions: made once for all modules, and never changed."""
+    with torch.inference_mode(False):  # made in evaluation, it must serve training too
+        positions = torch.arange(length, dtype=torch.float64, device="cpu")
+        return _waves(columns, positions, width, base).to(device, dtype)
 
 
 class SinusoidalPositions(WaveTable):
@@ -77,11 +84,13 @@ class SinusoidalPositions(WaveTable):
             (batch, seq_len, d_model).
 
         Raises:
-            ValueError: if `x` has another width or `offset` is negative.
+            ValueError: if `x` has another width, is not floating point, or `offset` is negative.
         """
-        return x + self._rows(x, offset)
+        _check_input(x, self.width, offset)
+        return x + self._rows(x, offset, offset + x.size(-2))
 
-    def _waves(self, sin: Tensor, cos: Tensor) -> Tensor:
+    @staticmethod
+    def _columns(sin: Tensor, cos: Tensor) -> Tensor:
         return torch.stack([sin, cos], dim=-1).flatten(1)  # (length, d_model), interleaved
 
 
@@ -100,8 +109,7 @@ class LearnedPositions(nn.Module):
 
     def __init__(self, max_len: int, d_model: int):
         super().__init__()
-        if max_len < 1:
-            raise ValueError(f"max_len must be at least 1, got {max_len}")
+        checks.at_least(1, max_len=max_len, d_model=d_model)
         self.max_len, self.d_model = max_len, d_model
         self.table = nn.Embedding(max_len, d_model)
         nn.init.normal_(self.table.weight, std=0.02)
@@ -117,8 +125,8 @@ class LearnedPositions(nn.Module):
             (batch, seq_len, d_model).
 
         Raises:
-            ValueError: if `x` has another width, `offset` is negative, or the sequence reaches
-                beyond `max_len`.
+            ValueError: if `x` has another width or is not floating point, `offset` is negative,
+                or the sequence reaches beyond `max_len`.
         """
         _check_input(x, self.d_model, offset)
         end = offset + x.size(-2)
@@ -162,12 +170,14 @@ class Rotary(WaveTable):
             (batch, heads, seq_len, head_dim), every vector as long as before.
 
         Raises:
-            ValueError: if `x` has another width or `offset` is negative.
+            ValueError: if `x` has another width, is not floating point, or `offset` is negative.
         """
-        cos, sin = self._rows(x, offset).chunk(2, dim=-1)
+        _check_input(x, self.width, offset)
+        cos, sin = self._rows(x, offset, offset + x.size(-2)).chunk(2, dim=-1)
         return x * cos + x.roll(self.width // 2, dims=-1) * sin
 
-    def _waves(self, sin: Tensor, cos: Tensor) -> Tensor:
+    @staticmethod
+    def _columns(sin: Tensor, cos: Tensor) -> Tensor:
         return torch.cat([cos, cos, -sin, sin], dim=-1)  # (length, 2 * head_dim)
 
 
@@ -190,8 +200,7 @@ class ALiBi(nn.Module):
 
     def __init__(self, num_heads: int):
         super().__init__()
-        if num_heads < 1:
-            raise ValueError(f"num_heads must be at least 1, got {num_heads}")
+        checks.at_least(1, num_heads=num_heads)
         slopes = 2.0 ** (-8.0 * torch.arange(1, num_heads + 1) / num_heads)
         self.register_buffer("slopes", slopes, persistent=False)
 
@@ -212,17 +221,6 @@ class ALiBi(nn.Module):
         keys = torch.arange(offset + q_len, device=self.slopes.device)
         distance = (keys[offset:, None] - keys).abs()  # (q_len, offset + q_len)
         return -self.slopes[:, None, None] * distance
-
-
-def _check_offset(offset: int) -> None:
-    if offset < 0:
-        raise ValueError(f"offset must be the position of the first token, >= 0, got {offset}")
-
-
-def _check_input(x: Tensor, width: int, offset: int) -> None:
-    if x.dim() < 2 or x.size(-1) != width:
-        raise ValueError(f"x must be (…, seq_len, {width}), got {tuple(x.shape)}")
-    _check_offset(offset)
 
 
 class RelativePositions(WaveTable):
@@ -257,11 +255,30 @@ class RelativePositions(WaveTable):
         Returns:
             (length, d_model).
         """
-        clamp_len = length if clamp_len is None else clamp_len
-        known = min(length, clamp_len + 1)
-        rows = self._rows(x.new_empty(()).expand(known, self.width), 0)
+        _check_floating(x)
+        rows = self._rows(x, 0, length)
+        if clamp_len is None:
+            return rows.flip(0)
         distances = torch.arange(length - 1, -1, -1, device=x.device)
         return rows[distances.clamp(max=clamp_len)]
 
-    def _waves(self, sin: Tensor, cos: Tensor) -> Tensor:
+    @staticmethod
+    def _columns(sin: Tensor, cos: Tensor) -> Tensor:
         return torch.cat([sin, cos], dim=-1)  # (length, d_model), in halves
+
+
+def _check_offset(offset: int) -> None:
+    if offset < 0:
+        raise ValueError(f"offset must be the position of the first token, >= 0, got {offset}")
+
+
+def _check_input(x: Tensor, width: int, offset: int) -> None:
+    if x.dim() < 2 or x.size(-1) != width:
+        raise ValueError(f"x must be (…, seq_len, {width}), got {tuple(x.shape)}")
+    _check_floating(x)
+    _check_offset(offset)
+
+
+def _check_floating(x: Tensor) -> None:
+    if not x.is_floating_point():  # the waves would be rounded to whole numbers
+        raise ValueError(f"x must be floating point, got {x.dtype}")

@@ -5,17 +5,18 @@ Transformer-XL drops positions from the embeddings and asks, for each pair, for 
 """
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import scaled_dot_product_attention
 
-from transformer_lib.layers.attention import attention
+from transformer_lib import checks
 from transformer_lib.layers.cache import KVCache
-from transformer_lib.layers.masks import causal_mask, check_mask, sliding_window_mask
+from transformer_lib.layers.kernels import attend
+from transformer_lib.layers.masks import check_mask
 from transformer_lib.layers.multi_head import MultiHeadAttention
 from transformer_lib.layers.positions import RelativePositions
+
+Memory = Tensor | KVCache | None
 
 
 class RelativeAttention(MultiHeadAttention):
@@ -57,8 +58,7 @@ class RelativeAttention(MultiHeadAttention):
         positions: RelativePositions | None = None,
     ):
         super().__init__(d_model, num_heads, dropout=dropout, bias=False, causal=True)
-        if not 0.0 <= position_dropout < 1.0:
-            raise ValueError(f"position_dropout must be in [0, 1), got {position_dropout}")
+        checks.probability(position_dropout=position_dropout)
         self.positions = RelativePositions(d_model) if positions is None else positions
         if self.positions.width != d_model:
             raise ValueError(f"positions must have d_model = {d_model}, got {self.positions.width}")
@@ -67,31 +67,31 @@ class RelativeAttention(MultiHeadAttention):
         nn.init.xavier_uniform_(self.r_proj.weight)
         self.content_bias = _bias("content_bias", content_bias, d_model)
         self.position_bias = _bias("position_bias", position_bias, d_model)
-        self._kept: tuple[Any, Tensor] | None = None
 
     def forward(
         self,
         x: Tensor,
-        memory: Tensor | None = None,
+        memory: Memory = None,
         *,
         mask: Tensor | None = None,
         window: int | None = None,
         clamp_len: int | None = None,
-        cache: KVCache | None = None,
         return_weights: bool = False,
     ) -> Tensor | tuple[Tensor, Tensor]:
         """Attend from `x` to the memory and to `x` itself, up to each query's own position.
 
         Args:
             x: the segment (batch, q_len, d_model).
-            memory: what stands before it (batch, mem_len, d_model). It makes keys and values, but
-                no queries. A gradient flows into it unless it is detached.
+            memory: what stands before it: features (batch, mem_len, d_model), which make keys and
+                values but no queries, and into which a gradient flows unless they are detached;
+                or a cache, which has the keys and values already and gets those of `x`. A call
+                that is refused leaves it as it was.
             mask: boolean, True = may attend, broadcastable to (batch, num_heads, q_len, k_len),
-                where k_len counts the memory too. Composes with causality.
+                where k_len counts the memory too. Composes with causality. What it hides must be
+                finite all the same: its weight is 0, and 0 · NaN is NaN.
             window: a query attends to this many positions at most, its own included:
                 0 <= i - j < window ("same_length" in the released code). None: no limit.
             clamp_len: distances beyond count as this one. None: no limit.
-            cache: keys and values of earlier tokens, in place of `memory`; those of `x` are added.
             return_weights: also return the weights, before dropout.
 
         Returns:
@@ -99,83 +99,94 @@ class RelativeAttention(MultiHeadAttention):
             (batch, num_heads, q_len, k_len).
 
         Raises:
-            ValueError: if an input has the wrong shape or device, `mask` does not follow the
-                convention, `window` or `clamp_len` is less than 1, or there are both a memory and
-                a cache.
+            ValueError: if an input has the wrong shape, type or device, `mask` does not follow the
+                convention, or `window` or `clamp_len` is less than 1.
         """
-        self._check(x, None)
-        _check_memory(x, memory, cache)
-        if clamp_len is not None and clamp_len < 1:
-            raise ValueError(f"clamp_len must be None or at least 1, got {clamp_len}")
-        k, v = self._split(self.k_proj(x)), self._split(self.v_proj(x))  # (batch, heads, q_len, …)
-        if memory is not None:
-            # Projected by itself: what needs no gradient does not pay for one.
-            k = torch.cat([self._split(self.k_proj(memory)), k], dim=2)
-            v = torch.cat([self._split(self.v_proj(memory)), v], dim=2)
-        if cache is not None:
-            k, v = cache.append(self, k, v)  # (batch, heads, k_len, head_dim)
-        q_len, k_len = x.size(1), k.size(2)
-        seen = causal_mask(q_len, k_len, device=x.device)
-        if window is not None:
-            seen &= sliding_window_mask(q_len, k_len, window=window, device=x.device)
-        if mask is not None:
-            check_mask(mask, (*k.shape[:2], q_len, k_len))
-            seen = seen & mask
-        q = self.q_proj(x)
-        bias = self._position_scores(q + self.position_bias, k_len, clamp_len)
+        self._check(x, memory, mask, window, clamp_len)
+        q = self.q_proj(x)  # (batch, q_len, d_model)
+        k, v = self._keys_values(x, memory)  # (batch, heads, k_len, head_dim)
+        rows = self.rows(x, k.size(2) + 1, clamp_len, memory)  # (heads, head_dim, k_len + 1)
+        score_bias = self.position_scores(q + self.position_bias, rows)  # (batch, heads, q, k)
         q = self._split(q + self.content_bias)  # (batch, heads, q_len, head_dim)
         dropout = self.dropout if self.training else 0.0
-        if return_weights:
-            out, weights = attention(q, k, v, seen, bias=bias, dropout=dropout, return_weights=True)
-        else:
-            # The kernel is fused where the bias wants no gradient, in evaluation; in training it
-            # is the formula in few passes. Adding -inf is faster than filling it in, and without a
-            # gradient it can be done in place, in the largest tensor of the layer.
-            hidden = torch.zeros_like(seen, dtype=bias.dtype).masked_fill(~seen, -torch.inf)
-            bias = bias + hidden if bias.requires_grad else bias.add_(hidden)
-            out = scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=dropout)
+        how = {"window": window, "dropout": dropout, "return_weights": return_weights}
+        out, weights = attend(q, k, v, mask, score_bias=score_bias, causal=True, **how)
         out = self.out_proj(out.transpose(1, 2).flatten(2))  # (batch, q_len, d_model)
         return (out, weights) if return_weights else out
 
-    def train(self, mode: bool = True) -> "RelativeAttention":
-        """Switch between training and evaluation; what was kept for evaluation is let go."""
-        self._kept = None
-        return super().train(mode)
+    def rows(
+        self, x: Tensor, length: int, clamp_len: int | None = None, memory: Memory = None
+    ) -> Tensor:
+        """W_kR R over √head_dim for the distances length - 1, …, 1, 0: far to near.
 
-    def _position_scores(self, q: Tensor, k_len: int, clamp_len: int | None) -> Tensor:
-        """The terms with r, over √head_dim: q + v (batch, q_len, d_model) → (batch, heads, q, k).
+        A cache keeps them: a model that reads token by token would make them anew for every token.
 
-        Above the diagonal stands garbage, for the causal mask to hide.
+        Args:
+            x: any tensor of the type and on the device of the layer's input.
+            length: number of distances.
+            clamp_len: distances beyond count as this one. None: no limit.
+            memory: as in `forward`.
+
+        Returns:
+            (heads, head_dim, length).
+        """
+
+        def make(length: int) -> Tensor:
+            rows = self.position_dropout(self.positions(x, length, clamp_len))  # (length, d_model)
+            rows = self.r_proj(rows) / math.sqrt(self.head_dim)
+            return rows.unflatten(-1, (self.num_heads, self.head_dim)).permute(1, 2, 0)
+
+        learns = self.training or torch.is_grad_enabled()
+        if learns or not isinstance(memory, KVCache):
+            return make(length)
+        return memory.keep((self, clamp_len), length, make)
+
+    def position_scores(self, q: Tensor, rows: Tensor) -> Tensor:
+        """The two terms with r, over √head_dim; above the diagonal stands garbage, to be hidden.
+
+        Args:
+            q: queries + v, (batch, q_len, d_model).
+            rows: of every distance, (heads, head_dim, k_len + 1).
+
+        Returns:
+            (batch, heads, q_len, k_len).
         """
         batch, q_len, _ = q.shape
         # R is the same for the whole batch, so that one product a head will do.
         q = q.unflatten(-1, (self.num_heads, self.head_dim)).permute(2, 0, 1, 3).flatten(1, 2)
-        scores = q @ self._projected(q, k_len + 1, clamp_len)  # (heads, batch · q_len, k_len + 1)
-        return relative_shift(scores.unflatten(1, (batch, q_len))).transpose(0, 1)
+        scores = (q @ rows).unflatten(1, (batch, q_len))  # (heads, batch, q_len, k_len + 1)
+        return relative_shift(scores).transpose(0, 1)
 
-    def _projected(self, x: Tensor, length: int, clamp_len: int | None) -> Tensor:
-        """W_kR R over √head_dim, far to near: (heads, head_dim, length).
+    def _keys_values(self, x: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
+        """Keys and values of `x` behind those of the memory."""
+        k, v = self._split(self.k_proj(x)), self._split(self.v_proj(x))
+        if isinstance(memory, KVCache):
+            return memory.append(self, k, v)
+        if memory is None:
+            return k, v
+        # Projected by itself: what needs no gradient does not pay for one.
+        old = self._split(self.k_proj(memory)), self._split(self.v_proj(memory))
+        return torch.cat([old[0], k], dim=2), torch.cat([old[1], v], dim=2)
 
-        In evaluation it is kept, until the weight or what is asked for changes: a model that
-        reads token by token would make it anew for every token.
-        """
-        if self.training or torch.is_grad_enabled():
-            self._kept = None  # a step may follow, and fused optimizers leave no trace of theirs
-            return self._project(x, length, clamp_len)
-        weight = self.r_proj.weight
-        version = 0 if weight.is_inference() else weight._version  # counts changes in place
-        cast = torch.is_autocast_enabled(x.device.type)
-        state = clamp_len, weight.data_ptr(), version, x.dtype, x.device, cast
-        if self._kept is None or self._kept[0] != state or self._kept[1].size(-1) < length:
-            room = 1 << (length - 1).bit_length()  # a power of two: seldom made
-            self._kept = state, self._project(x, room, clamp_len)
-        kept = self._kept[1]
-        return kept[..., kept.size(-1) - length :]
-
-    def _project(self, x: Tensor, length: int, clamp_len: int | None) -> Tensor:
-        rows = self.position_dropout(self.positions(x, length, clamp_len))  # (length, d_model)
-        rows = self.r_proj(rows) / math.sqrt(self.head_dim)
-        return rows.unflatten(-1, (self.num_heads, self.head_dim)).permute(1, 2, 0)
+    def _check(
+        self,
+        x: Tensor,
+        memory: Memory,
+        mask: Tensor | None,
+        window: int | None,
+        clamp_len: int | None,
+    ) -> None:
+        checks.at_least_or_none(1, window=window, clamp_len=clamp_len)
+        checks.features("x", x, self.d_model, like=self.q_proj.weight)
+        mem_len = 0
+        if isinstance(memory, KVCache):
+            mem_len = memory.length_of(self)
+        elif memory is not None:
+            _check_memory(x, memory)
+            mem_len = memory.size(1)
+        if mask is not None:
+            shape = x.size(0), self.num_heads, x.size(1), mem_len + x.size(1)
+            check_mask(mask, shape, x.device)
 
 
 def relative_shift(scores: Tensor) -> Tensor:
@@ -206,16 +217,16 @@ def relative_shift(scores: Tensor) -> Tensor:
 def _bias(name: str, given: nn.Parameter | None, d_model: int) -> nn.Parameter:
     if given is None:
         return nn.Parameter(torch.empty(d_model).normal_(std=0.02))
+    if not isinstance(given, nn.Parameter):  # it would be neither trained nor saved
+        raise ValueError(f"{name} must be an nn.Parameter, got {type(given).__name__}")
     if given.shape != (d_model,):
         raise ValueError(f"{name} must be (d_model = {d_model},), got {tuple(given.shape)}")
     return given
 
 
-def _check_memory(x: Tensor, memory: Tensor | None, cache: KVCache | None) -> None:
-    if memory is None:
-        return
-    if cache is not None:
-        raise ValueError("memory must be None where there is a cache: the cache is the memory")
+def _check_memory(x: Tensor, memory: Tensor) -> None:
+    if not isinstance(memory, Tensor):
+        raise ValueError(f"memory must be a tensor or a cache, got {type(memory).__name__}")
     if memory.dim() != 3 or memory.size(0) != x.size(0) or memory.size(2) != x.size(2):
         raise ValueError(
             f"memory must be (batch = {x.size(0)}, mem_len, d_model = {x.size(2)}), "

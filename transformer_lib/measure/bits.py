@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from transformer_lib import checks
 from transformer_lib.data.streams import IGNORED, Streams
 
 
@@ -33,13 +35,13 @@ def bits_with_memory(
         options: further arguments of `read`, such as `mem_len`, `same_length` and `clamp_len`.
 
     Returns:
-        -log2 p in float64, (length - 1,), in the order of the text: all but the first token.
+        -log2 p, computed in the model's type and kept in float64, (length - 1,), in the order of
+        the text: all but the first token.
 
     Raises:
         ValueError: as `Streams`, and if `read` is a model in training mode.
     """
-    if getattr(getattr(read, "__self__", read), "training", False):
-        raise ValueError("read must be in evaluation mode: call model.eval() first")
+    _check_model("read", read)
     streams = Streams(ids, batch_size=batch_size, seg_len=seg_len)
     memory, bits = None, []
     for n in range(streams.segments_per_epoch):
@@ -60,16 +62,19 @@ def bits_in_chunks(
 
     Args:
         score: from ids (batch, length) to logits (batch, length, vocab_size), those at t for the
-            token at t + 1; a model in evaluation mode, say.
+            token at t + 1; a model in evaluation mode, or a function. (Whether a model that is
+            hidden in a function is being trained cannot be seen.)
         tokens: ids (length,) of the text, at least two.
         window: number of tokens that are read at a time.
         batch_size: number of chunks read side by side.
 
     Returns:
-        -log2 p, (length - 1,): all but the first token, which nothing comes before.
+        -log2 p in float32, computed so whatever the type of the logits, (length - 1,): all but
+        the first token, which nothing comes before.
 
     Raises:
-        ValueError: if `tokens` are not such a row, or `window` is less than 1.
+        ValueError: if `tokens` are not such a row or negative (as -100, or other padding), `score`
+            is a model in training mode, or `window` or `batch_size` is less than 1.
     """
     return bits_sliding(score, tokens, window=window, stride=window, batch_size=batch_size)
 
@@ -96,14 +101,15 @@ def bits_sliding(
         batch_size: number of windows read side by side.
 
     Returns:
-        -log2 p, (length - 1,): all but the first token.
+        -log2 p in float32, (length - 1,): all but the first token.
 
     Raises:
         ValueError: as in `bits_in_chunks`, and if `stride` is not in 1 … window.
     """
-    if tokens.dim() != 1 or len(tokens) < 2:
-        raise ValueError(f"tokens must be one row of at least two, got {tuple(tokens.shape)}")
-    if not 1 <= stride <= window:
+    _check_model("score", score)
+    checks.row("tokens", tokens, least=2)
+    checks.at_least(1, window=window, stride=stride, batch_size=batch_size)
+    if stride > window:
         raise ValueError(f"stride must be in 1 … window = {window}, got {stride}")
     length = len(tokens) - 1  # tokens that are judged
     window = min(window, length)
@@ -114,9 +120,25 @@ def bits_sliding(
     for group in torch.tensor(starts).split(batch_size):
         at = group[:, None] + torch.arange(window)  # (windows, window)
         with torch.inference_mode():
-            logits = score(tokens[at]).float()
-            nats = F.cross_entropy(logits.mT, tokens[at + 1], reduction="none").cpu()
+            logits = _checked(score(tokens[at]), at.shape).float()
+            nats = F.cross_entropy(logits.mT, tokens[at + 1].long(), reduction="none").cpu()
         for start, row in zip(group.tolist(), nats, strict=True):
             bits[done : start + window] = row[done - start :] / math.log(2)
             done = start + window
     return bits
+
+
+def _check_model(name: str, model: Callable) -> None:
+    while isinstance(model, partial):
+        model = model.func
+    if not callable(model):
+        raise ValueError(f"{name} must be a model or a function, got {model!r}")
+    if getattr(getattr(model, "__self__", model), "training", False):
+        raise ValueError(f"{name} must be in evaluation mode: call model.eval() first")
+
+
+def _checked(logits: Tensor, shape: torch.Size) -> Tensor:
+    if not isinstance(logits, Tensor) or logits.dim() != 3 or logits.shape[:2] != shape:
+        found = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+        raise ValueError(f"score must return logits {(*shape, 'vocab_size')}, got {found}")
+    return logits

@@ -6,9 +6,12 @@ what the *best* of them knows with the short context.
 """
 
 from collections.abc import Sequence
+from numbers import Integral
 
 import torch
 from torch import Tensor
+
+from transformer_lib import checks
 
 
 def relative_gains(losses: Tensor, *, ratio: float = 1.0) -> Tensor:
@@ -37,6 +40,8 @@ def relative_gains(losses: Tensor, *, ratio: float = 1.0) -> Tensor:
 
     Source: Dai et al. 2019, Appendix C.
     """
+    if not isinstance(losses, Tensor) or losses.is_meta:
+        raise ValueError(f"losses must be a tensor of numbers, got {losses!r}")
     if losses.dim() != 3 or losses.size(1) < 2 or 0 in losses.shape:
         raise ValueError(
             f"losses must be (models, contexts, positions), none of them 0 and at least two "
@@ -45,8 +50,7 @@ def relative_gains(losses: Tensor, *, ratio: float = 1.0) -> Tensor:
     if not losses.is_floating_point() or not losses.isfinite().all():
         bad = "NaN or infinite ones" if losses.is_floating_point() else str(losses.dtype)
         raise ValueError(f"losses must be finite floating-point numbers, got {bad}")
-    if not 0 < ratio <= 1:
-        raise ValueError(f"ratio must be in (0, 1], got {ratio}")
+    checks.fraction(ratio=ratio)
     losses = losses.double()
     best = losses.min(dim=0).values[:-1]  # (contexts - 1, positions), b at the short context
     hardest = best.argsort(dim=-1, descending=True, stable=True)  # of equals the first
@@ -81,11 +85,18 @@ def effective_context_length(
 
     Source: Dai et al. 2019, Appendix C, where the threshold is 0.01.
     """
-    if not threshold > 0:
-        raise ValueError(f"threshold must be positive, got {threshold}")
+    checks.positive(threshold=threshold)
     gains = relative_gains(losses, ratio=ratio)
-    lengths = [int(length) for length in lengths]
-    if len(lengths) != losses.size(1) or sorted(set(lengths)) != lengths or lengths[0] < 0:
+    lengths = lengths.tolist() if isinstance(lengths, Tensor) else lengths
+    whole = isinstance(lengths, Sequence) and all(
+        isinstance(length, Integral) and not isinstance(length, bool) for length in lengths
+    )
+    if (
+        not whole
+        or len(lengths) != losses.size(1)
+        or sorted(set(lengths)) != list(lengths)
+        or lengths[0] < 0
+    ):
         raise ValueError(
             f"lengths must be {losses.size(1)} growing numbers, one for each context of losses, "
             f"got {lengths}"

@@ -40,6 +40,9 @@ def error_rates(
         ValueError: if there are no words, not as many references as hypotheses, or a word has no
             reference or an empty one.
     """
+    for name, value in (("hypotheses", hypotheses), ("references", references)):
+        if not isinstance(value, Sequence) or isinstance(value, str):
+            raise ValueError(f"{name} must be a list with an entry for each word, got {value!r}")
     if len(hypotheses) != len(references) or not hypotheses:
         raise ValueError(
             f"references must be as many as hypotheses, at least one, "
@@ -47,9 +50,13 @@ def error_rates(
         )
     edits = phonemes = wrong = 0
     for i, (hypothesis, listed) in enumerate(zip(hypotheses, references, strict=True)):
+        if not isinstance(listed, Iterable) or isinstance(listed, str):
+            raise ValueError(f"references[{i}] must hold sequences of symbols, got {listed!r}")
         listed = list(listed)
-        if not listed or not all(listed):
-            raise ValueError(f"references[{i}] must hold sequences of symbols, got {listed}")
+        if not listed or not all(map(_is_sequence, listed)):
+            raise ValueError(f"references[{i}] must hold sequences of symbols, got {listed!r}")
+        if not isinstance(hypothesis, Sequence):
+            raise ValueError(f"hypotheses[{i}] must be a sequence of symbols, got {hypothesis!r}")
         distance, length = min((edit_distance(hypothesis, one), -len(one)) for one in listed)
         edits, phonemes, wrong = edits + distance, phonemes - length, wrong + (distance > 0)
     return ErrorRates(edits / phonemes, wrong / len(hypotheses))
@@ -58,11 +65,21 @@ def error_rates(
 def edit_distance(a: Sequence[Hashable], b: Sequence[Hashable]) -> int:
     """Fewest insertions, deletions and substitutions that turn `a` into `b`.
 
+    Raises:
+        ValueError: if one is not a sequence.
+
     Source: Levenshtein 1966; the table is filled row by row (Wagner and Fischer 1974).
     """
+    for name, value in (("a", a), ("b", b)):
+        if not isinstance(value, Sequence):
+            raise ValueError(f"{name} must be a sequence of symbols, got {value!r}")
     row = list(range(len(b) + 1))  # row[j]: from the first i symbols of a to the first j of b
     for i, x in enumerate(a, start=1):
         diagonal, row[0] = row[0], i
         for j, y in enumerate(b, start=1):
             diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (x != y))
     return row[-1]
+
+
+def _is_sequence(value: object) -> bool:
+    return isinstance(value, Sequence) and len(value) > 0

@@ -27,8 +27,10 @@ def collect_attention(model: nn.Module) -> Iterator[dict[str, Tensor]]:
         (batch, heads, q_len, k_len), detached, of its latest call.
 
     Raises:
-        ValueError: if `model` holds no attention layer.
+        ValueError: if `model` is not a module or holds no attention layer.
     """
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"model must be a module, got {type(model).__name__}")
     layers = {name: m for name, m in model.named_modules() if isinstance(m, MultiHeadAttention)}
     if not layers:
         raise ValueError(f"model must hold an attention layer, got {type(model).__name__}")
@@ -75,16 +77,22 @@ def attention_rollout(maps: Mapping[str, Tensor]) -> Tensor:
         start. Where every row of the weights adds up to 1, so do these.
 
     Raises:
-        ValueError: if there is no map, or they are not square or of different shapes.
+        ValueError: if there is no map, they are not square or of different shapes, or one holds
+            NaN or infinity.
 
     Source: Abnar and Zuidema 2020, "Quantifying Attention Flow in Transformers", §3.
     """
+    if not isinstance(maps, Mapping) or not all(isinstance(w, Tensor) for w in maps.values()):
+        raise ValueError(f"maps must be a dict of tensors, got {type(maps).__name__}")
     shapes = {name: tuple(weights.shape) for name, weights in maps.items()}
     square = all(len(shape) == 4 and shape[-1] == shape[-2] for shape in shapes.values())
     if not square or len({(shape[0], shape[-1]) for shape in shapes.values()}) != 1:
         raise ValueError(
             f"maps must be one or more of shape (batch, heads, seq_len, seq_len), got {shapes}"
         )
+    bad = [name for name, w in maps.items() if not (w.is_floating_point() and w.isfinite().all())]
+    if bad:
+        raise ValueError(f"maps must be finite numbers of floating point, got others in {bad}")
     rollout = None
     for weights in maps.values():
         mean = weights.mean(dim=1)  # (batch, seq_len, seq_len)

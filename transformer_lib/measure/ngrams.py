@@ -7,6 +7,8 @@ time: counting takes seconds.
 import torch
 from torch import Tensor
 
+from transformer_lib import checks
+
 
 class WittenBell:
     """An interpolated n-gram model with Witten-Bell smoothing.
@@ -30,12 +32,14 @@ class WittenBell:
     """
 
     def __init__(self, tokens: Tensor, *, order: int, vocab_size: int):
-        if order < 1 or vocab_size**order >= 2**63:
+        checks.at_least(1, order=order, vocab_size=vocab_size)
+        if vocab_size**order >= 2**63:
             raise ValueError(
                 f"order must be at least 1, and vocab_size ** order below 2 ** 63, "
                 f"got order = {order}, vocab_size = {vocab_size}"
             )
-        _check(tokens, order, vocab_size)
+        checks.row("tokens", tokens, vocab_size, least=order)
+        tokens = tokens.long()  # an n-gram is counted as one number, beyond what int32 holds
         self.order, self.vocab_size = order, vocab_size
         # For n = 1 … order: the n-grams that occur, as numbers in order of size, and how often.
         self.grams, self.counts = [], []
@@ -66,9 +70,11 @@ class WittenBell:
         Raises:
             ValueError: if a token is not in the vocabulary, or `order` was not counted.
         """
-        _check(tokens, 1, self.vocab_size)
+        checks.row("tokens", tokens, self.vocab_size, least=1)
+        tokens = tokens.long()
         order = self.order if order is None else order
-        if not 1 <= order <= self.order:
+        checks.at_least(1, order=order)
+        if order > self.order:
             raise ValueError(f"order must be in 1 … {self.order}, got {order}")
         p = torch.full((len(tokens),), 1 / self.vocab_size, dtype=torch.float64)
         for n in range(1, min(order, len(tokens)) + 1):
@@ -86,7 +92,11 @@ class WittenBell:
         """Probabilities of every token after `context` (length,): (vocab_size,), in float64.
 
         Only the last `order - 1` tokens of the context count.
+
+        Raises:
+            ValueError: if a token is not in the vocabulary.
         """
+        checks.row("context", context, self.vocab_size)
         context = context[len(context) - min(len(context), self.order - 1) :]
         every = torch.arange(self.vocab_size)
         texts = [torch.cat([context, token[None]]) for token in every]
@@ -105,16 +115,3 @@ def _look_up(wanted: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     """For each wanted number the value behind it, 0 where it is not among the sorted keys."""
     place = torch.searchsorted(keys, wanted).clamp(max=len(keys) - 1)
     return torch.where(keys[place] == wanted, values[place], 0)
-
-
-def _check(tokens: Tensor, smallest: int, vocab_size: int) -> None:
-    if tokens.dim() != 1 or tokens.is_floating_point() or len(tokens) < smallest:
-        raise ValueError(
-            f"tokens must be one row of at least {smallest} integers, "
-            f"got {tuple(tokens.shape)} of {tokens.dtype}"
-        )
-    low, high = int(tokens.min()), int(tokens.max())
-    if low < 0 or high >= vocab_size:
-        raise ValueError(
-            f"tokens must be in 0 … vocab_size - 1 = {vocab_size - 1}, got {low} … {high}"
-        )

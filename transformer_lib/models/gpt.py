@@ -4,6 +4,11 @@ GPT-2 and a recent model of its kind are one class; what sets them apart are arg
 
     GPT(GPT2)  # learned positions, LayerNorm, biases, tanh GELU: 124,439,808 parameters
     GPT(GPTConfig(66, positions="rotary", norm="rms", bias=False, activation="relu2"))
+
+and so is a Llama, with fewer heads of keys and a gate in its feed-forward blocks:
+
+    GPTConfig(49_152, num_heads=9, num_kv_heads=3, d_model=576, num_layers=30, d_ff=1536,
+              activation="swiglu", positions="rotary", norm="rms", bias=False, …)
 """
 
 from dataclasses import dataclass
@@ -16,7 +21,7 @@ from transformer_lib import checks
 from transformer_lib.layers.blocks import EncoderLayer
 from transformer_lib.layers.cache import KVCache
 from transformer_lib.layers.encoder import Encoder
-from transformer_lib.layers.feed_forward import FeedForward
+from transformer_lib.layers.feed_forward import ACTIVATIONS, FeedForward
 from transformer_lib.layers.multi_head import MultiHeadAttention
 from transformer_lib.layers.positions import LearnedPositions, Rotary
 
@@ -31,13 +36,15 @@ class GPTConfig:
             learned positions.
         d_model: width of the features between layers.
         num_heads: attention heads in every layer.
+        num_kv_heads: of keys and values, a divisor of `num_heads`; None for as many.
         num_layers: depth.
         d_ff: width inside the feed-forward blocks.
         activation: of the feed-forward blocks, see `FeedForward`.
         positions: "learned" (GPT-2's, added to the embeddings) or "rotary" (in the attention).
+        rotary_base: see `Rotary`.
         norm: "layer" or "rms".
         bias: whether linear maps and LayerNorms have biases.
-        tie: the embedding matrix is the output layer too; otherwise that has one of its own.
+        tie: the embedding matrix is the head too; otherwise that has one of its own.
         dropout: on embeddings, attention weights and every sublayer's output, in training only.
         eps: keeps the norms from dividing by zero.
         eos_id: the token that ends a text; None where there is no such token.
@@ -51,10 +58,12 @@ class GPTConfig:
     max_len: int | None = None
     d_model: int = 768
     num_heads: int = 12
+    num_kv_heads: int | None = None
     num_layers: int = 12
     d_ff: int = 3072
     activation: str = "gelu_tanh"
     positions: str = "learned"
+    rotary_base: float = 10000.0
     norm: str = "layer"
     bias: bool = True
     tie: bool = True
@@ -64,26 +73,24 @@ class GPTConfig:
     pad_id: int = 0
 
     def __post_init__(self):
-        for name, smallest in (("vocab_size", 1), ("num_layers", 1), ("max_len", 1)):
-            value = getattr(self, name)
-            if value is not None and value < smallest:
-                raise ValueError(f"{name} must be at least {smallest}, got {value}")
-        if self.num_heads < 1 or self.d_model < 1 or self.d_model % self.num_heads:
-            raise ValueError(
-                f"d_model must be a positive multiple of num_heads, "
-                f"got d_model = {self.d_model}, num_heads = {self.num_heads}"
-            )
-        for name, known in (("positions", ("learned", "rotary")), ("norm", ("layer", "rms"))):
-            if getattr(self, name) not in known:
-                raise ValueError(f"{name} must be one of {known}, got {getattr(self, name)!r}")
+        checks.at_least(1, vocab_size=self.vocab_size, num_layers=self.num_layers, d_ff=self.d_ff)
+        checks.at_least_or_none(1, max_len=self.max_len)
+        checks.heads(self.d_model, self.num_heads)
+        checks.one_of(ACTIVATIONS, activation=self.activation)
+        checks.one_of(("learned", "rotary"), positions=self.positions)
+        checks.one_of(("layer", "rms"), norm=self.norm)
+        checks.flag(bias=self.bias, tie=self.tie)
+        checks.probability(dropout=self.dropout)
+        checks.positive(eps=self.eps)
+        checks.token(self.vocab_size, pad_id=self.pad_id)
+        if self.eos_id is not None:
+            checks.token(self.vocab_size, eos_id=self.eos_id)
+        checks.key_heads(self.num_heads, self.num_kv_heads)
+        checks.positive(rotary_base=self.rotary_base)
         if self.max_len is None and self.positions == "learned":
             raise ValueError("max_len must be given with learned positions, got None")
-        for name in ("eos_id", "pad_id"):
-            token = getattr(self, name)
-            if token is not None and not 0 <= token < self.vocab_size:
-                raise ValueError(
-                    f"{name} must be in 0 … vocab_size - 1 = {self.vocab_size - 1}, got {token}"
-                )
+        if self.positions == "rotary":
+            checks.even(head_dim=self.head_dim)
 
     @property
     def head_dim(self) -> int:
@@ -98,7 +105,7 @@ GPT2 = GPTConfig(50_257, max_len=1024, eos_id=50_256, pad_id=50_256)
 class GPT(nn.Module):
     """A decoder-only Transformer: p(next token | all tokens so far).
 
-        logits = model(tokens)  # those at position t are for the token at t + 1
+        logits = model(ids)  # those at position t are for the token at t + 1
 
     Linear maps and embeddings start from N(0, 0.02²), biases at zero; the last matrix of every
     sublayer, whose output is added to the residual stream, gets 0.02 / √(2 · num_layers), so that
@@ -133,10 +140,11 @@ class GPT(nn.Module):
             MultiHeadAttention,
             d_model,
             config.num_heads,
+            num_kv_heads=config.num_kv_heads,
             dropout=config.dropout,
             bias=bias,
             causal=True,
-            rotary=None if learned else Rotary(config.head_dim),
+            rotary=None if learned else Rotary(config.head_dim, base=config.rotary_base),
         )
         think = partial(FeedForward, d_model, config.d_ff, activation=config.activation, bias=bias)
         layers = [
@@ -147,31 +155,32 @@ class GPT(nn.Module):
         self.head = None if config.tie else nn.Linear(d_model, config.vocab_size, bias=False)
         self._draw_weights()
 
-    def forward(self, tokens: Tensor, *, cache: KVCache | None = None) -> Tensor:
+    def forward(self, ids: Tensor, *, cache: KVCache | None = None) -> Tensor:
         """Score every next token.
 
         Args:
-            tokens: ids (batch, seq_len); with a cache those that it has not seen.
+            ids: (batch, seq_len); with a cache those that it has not seen.
             cache: keys and values of earlier tokens.
 
         Returns:
             Logits (batch, seq_len, vocab_size).
 
         Raises:
-            ValueError: if `tokens` are not (batch, seq_len) integers or there are more than
+            ValueError: if `ids` are not (batch, seq_len) of the vocabulary, or there are more than
                 `max_len`, those in the cache included.
         """
-        return self.logits(self.features(tokens, cache=cache))
+        return self.logits(self.features(ids, cache=cache))
 
-    def features(self, tokens: Tensor, *, cache: KVCache | None = None) -> Tensor:
-        """Read tokens as `forward` does, but stop before the output layer.
+    def features(self, ids: Tensor, *, cache: KVCache | None = None) -> Tensor:
+        """Read ids as `forward` does, but stop before the head.
 
         Returns:
             Features (batch, seq_len, d_model), which `logits` turns into scores.
         """
         offset = 0 if cache is None else cache.length
-        checks.ids("tokens", tokens, self.config.vocab_size, max_len=self.max_len, offset=offset)
-        x = self.embedding(tokens)  # (batch, seq_len, d_model)
+        size, table = self.config.vocab_size, self.embedding.weight
+        checks.ids("ids", ids, size, max_len=self.max_len, offset=offset, like=table)
+        x = self.embedding(ids)  # (batch, seq_len, d_model)
         if self.positions is not None:
             x = self.positions(x, offset)
         return self.stack(self.dropout(x), cache=cache)

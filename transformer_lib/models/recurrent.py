@@ -48,19 +48,19 @@ class RecurrentConfig:
 
     def __post_init__(self):
         checks.vocabularies(self)
-        if self.d_model < 2 or self.d_model % 2:
-            raise ValueError(f"d_model must be a positive even number, got {self.d_model}")
-        if self.num_layers < 1:
-            raise ValueError(f"num_layers must be at least 1, got {self.num_layers}")
+        checks.even(d_model=self.d_model)
+        checks.at_least(1, num_layers=self.num_layers)
+        checks.flag(attention=self.attention)
+        checks.probability(dropout=self.dropout)
 
 
 class AdditiveAttention(nn.Module):
     """Attention by a small network instead of a product.
 
-        score(s, h) = vᵀ tanh(W s + U h),  context = Σ softmax(score) h
+        score(s, h) = vᵀ tanh(W s + U h),  look = Σ softmax(score) h
 
     Args:
-        d_model: width of queries and memory.
+        d_model: width of queries and context.
 
     Source: Bahdanau et al. 2015, §3.1, A.1.2.
     """
@@ -72,29 +72,30 @@ class AdditiveAttention(nn.Module):
         self.score = nn.Linear(d_model, 1, bias=False)
 
     def forward(
-        self, query: Tensor, keys: Tensor, memory: Tensor, mask: Tensor
+        self, query: Tensor, keys: Tensor, context: Tensor, mask: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Look up one query.
 
         Args:
             query: (batch, d_model).
-            keys: `k_proj(memory)`, computed once for all queries.
-            memory: (batch, mem_len, d_model).
-            mask: boolean (batch, mem_len), True = may attend, at least once in each row.
+            keys: `k_proj(context)`, computed once for all queries.
+            context: (batch, k_len, d_model), the encoder's output.
+            mask: boolean (batch, k_len), True = may attend, at least once in each row.
 
         Returns:
-            Context (batch, d_model) and weights (batch, mem_len).
+            What the query finds (batch, d_model), which the paper calls the context vector, and the
+            weights (batch, k_len).
         """
         scores = self.score(torch.tanh(self.q_proj(query)[:, None] + keys)).squeeze(-1)
-        weights = scores.masked_fill(~mask, -torch.inf).softmax(dim=-1)  # (batch, mem_len)
-        return (weights[:, None] @ memory).squeeze(1), weights
+        weights = scores.masked_fill(~mask, -torch.inf).softmax(dim=-1)  # (batch, k_len)
+        return (weights[:, None] @ context).squeeze(1), weights
 
 
 @dataclass
 class RecurrentState:
     """The source as read, and the decoder's state after the tokens so far."""
 
-    memory: Tensor  # (batch, source_len, d_model)
+    context: Tensor  # (batch, source_len, d_model), the encoder's output
     mask: Tensor  # (batch, source_len)
     keys: Tensor  # (batch, source_len, d_model), what attention compares with
     summary: Tensor  # (batch, d_model), the source in one vector
@@ -103,7 +104,7 @@ class RecurrentState:
 
     def reorder(self, rows: Tensor) -> None:
         """Keep the sequences `rows` (new_batch,) of the batch, in that order."""
-        for name in ("memory", "mask", "keys", "summary"):
+        for name in ("context", "mask", "keys", "summary"):
             setattr(self, name, getattr(self, name).index_select(0, rows))
         self.hidden = self.hidden.index_select(1, rows)
         self.cell = self.cell.index_select(1, rows)
@@ -115,8 +116,8 @@ class Recurrent(nn.Module):
         logits = model(source, target[:, :-1])  # to be compared with target[:, 1:]
 
     The encoder reads in both directions. The decoder's state starts from what the encoder ends
-    with; at each token it gets a context beside the embedding: with attention a fresh look at the
-    source, without it the same summary every time.
+    with; beside the embedding of each token it gets, with attention, a fresh look at the source,
+    without it the same summary every time.
 
     Args:
         config: what it is made of.
@@ -146,7 +147,7 @@ class Recurrent(nn.Module):
         self.decoder = nn.LSTM(2 * d_model, d_model, num_layers, batch_first=True, dropout=between)
         self.attention = AdditiveAttention(d_model) if config.attention else None
         self.merge = nn.Linear(2 * d_model, d_model)
-        self.output = nn.Linear(d_model, config.target_vocab_size)
+        self.head = nn.Linear(d_model, config.target_vocab_size)
 
     def forward(self, source: Tensor, target: Tensor) -> Tensor:
         """Score every next token, given the source and the tokens before it (teacher forcing).
@@ -160,35 +161,32 @@ class Recurrent(nn.Module):
             at t + 1.
 
         Raises:
-            ValueError: if ids are not (batch, length) integers, there are more than `max_len`, or
-                a source is empty or has padding before its end.
+            ValueError: if ids are not (batch, length) of the two vocabularies, there are more than
+                `max_len`, the batches differ, or a source is empty or has padding before its end.
         """
         features, _ = self.decode(target, self.encode(source))
-        return self.output(features)
+        return self.head(features)
 
     def encode(self, source: Tensor) -> RecurrentState:
         """Read the source, token ids (batch, source_len) with `pad_id` behind the end."""
-        checks.ids("source", source, self.config.source_vocab_size, max_len=self.max_len)
+        size, table = self.config.source_vocab_size, self.source_embedding.weight
+        checks.ids("source", source, size, max_len=self.max_len, like=table)
+        checks.padded_behind("source", source, self.pad_id)
         mask = padding_mask_from_ids(source, self.pad_id)[:, 0, 0]  # (batch, source_len)
-        lengths = mask.sum(dim=1)
-        if not mask.equal(torch.arange(mask.size(1), device=mask.device) < lengths[:, None]):
-            raise ValueError(f"source must have padding ({self.pad_id}) behind its end only")
-        if not lengths.all():
-            raise ValueError("source must have at least one token in each row, got an empty one")
         packed = pack_padded_sequence(  # skips the padding: its last states are the real ones
             self.dropout(self.source_embedding(source)),
-            lengths.cpu(),
+            mask.sum(dim=1).cpu(),
             batch_first=True,
             enforce_sorted=False,
         )
         packed, last = self.encoder(packed)
-        memory, _ = pad_packed_sequence(packed, batch_first=True, total_length=source.size(1))
+        context, _ = pad_packed_sequence(packed, batch_first=True, total_length=source.size(1))
         # Both directions of a layer side by side: (2 · num_layers, batch, d_model / 2) → this.
         hidden, cell = (
             x.unflatten(0, (-1, 2)).transpose(1, 2).flatten(2) for x in last
         )  # (num_layers, batch, d_model)
-        keys = memory if self.attention is None else self.attention.k_proj(memory)
-        return RecurrentState(memory, mask, keys, hidden[-1], hidden, cell)
+        keys = context if self.attention is None else self.attention.k_proj(context)
+        return RecurrentState(context, mask, keys, hidden[-1], hidden, cell)
 
     def decode(self, target: Tensor, state: RecurrentState) -> tuple[Tensor, Tensor | None]:
         """Read the target so far, and move `state` on.
@@ -198,24 +196,30 @@ class Recurrent(nn.Module):
             state: from `encode`, or as the tokens before left it.
 
         Returns:
-            Features (batch, target_len, d_model), which `output` turns into scores, and the
+            Features (batch, target_len, d_model), which `head` turns into scores, and the
             attention weights (batch, target_len, source_len), None for a model without.
         """
-        checks.ids("target", target, self.config.target_vocab_size, max_len=self.max_len)
+        size, table = self.config.target_vocab_size, self.target_embedding.weight
+        checks.ids("target", target, size, max_len=self.max_len, like=table)
+        if target.size(0) != len(state.context):
+            raise ValueError(
+                f"target must have the batch size of source, {len(state.context)}, "
+                f"got {target.size(0)}"
+            )
         embedded = self.dropout(self.target_embedding(target))  # (batch, target_len, d_model)
         if self.attention is None:
-            weights, context = None, state.summary[:, None].expand_as(embedded)
-            out = self._advance(embedded, context, state)
+            weights, looks = None, state.summary[:, None].expand_as(embedded)
+            out = self._advance(embedded, looks, state)
         else:
             steps = []
             for x in embedded.split(1, dim=1):  # each look depends on the state before it
-                context, weights = self.attention(
-                    state.hidden[-1], state.keys, state.memory, state.mask
+                look, weights = self.attention(
+                    state.hidden[-1], state.keys, state.context, state.mask
                 )
-                out = self._advance(x, context[:, None], state)
-                steps.append((out, context[:, None], weights[:, None]))
-            out, context, weights = (torch.cat(x, dim=1) for x in zip(*steps, strict=True))
-        return self.dropout(torch.tanh(self.merge(torch.cat([out, context], dim=-1)))), weights
+                out = self._advance(x, look[:, None], state)
+                steps.append((out, look[:, None], weights[:, None]))
+            out, looks, weights = (torch.cat(x, dim=1) for x in zip(*steps, strict=True))
+        return self.dropout(torch.tanh(self.merge(torch.cat([out, looks], dim=-1)))), weights
 
     def start(self, source: Tensor) -> tuple[Tensor, RecurrentState]:
         """Read the source and be ready to write (see `generation.Writer`)."""
@@ -225,11 +229,11 @@ class Recurrent(nn.Module):
     def step(self, tokens: Tensor, state: RecurrentState) -> Tensor:
         """Read new tokens and score the next one (see `generation.Writer`)."""
         features, _ = self.decode(tokens, state)
-        return self.output(features[:, -1])  # (batch, target_vocab_size)
+        return self.head(features[:, -1])  # (batch, target_vocab_size)
 
-    def _advance(self, x: Tensor, context: Tensor, state: RecurrentState) -> Tensor:
-        """Read tokens and contexts (batch, len, d_model) → decoder outputs, the same shape."""
+    def _advance(self, x: Tensor, looks: Tensor, state: RecurrentState) -> Tensor:
+        """Read tokens and looks (batch, len, d_model) → decoder outputs, the same shape."""
         out, (state.hidden, state.cell) = self.decoder(
-            torch.cat([x, context], dim=-1), (state.hidden, state.cell)
+            torch.cat([x, looks], dim=-1), (state.hidden, state.cell)
         )
         return out

@@ -13,11 +13,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from transformer_lib import checks
+from transformer_lib.layers.adaptive import embedding
 from transformer_lib.layers.blocks import DecoderLayer, EncoderLayer
 from transformer_lib.layers.cache import KVCache
 from transformer_lib.layers.decoder import Decoder
 from transformer_lib.layers.encoder import Encoder
-from transformer_lib.layers.feed_forward import FeedForward
+from transformer_lib.layers.feed_forward import ACTIVATIONS, FeedForward
 from transformer_lib.layers.masks import padding_mask_from_ids
 from transformer_lib.layers.multi_head import MultiHeadAttention
 from transformer_lib.layers.positions import LearnedPositions, Rotary, SinusoidalPositions
@@ -70,15 +71,21 @@ class TransformerConfig:
 
     def __post_init__(self):
         checks.vocabularies(self)
-        if self.num_heads < 1 or self.d_model < 1 or self.d_model % self.num_heads:
-            raise ValueError(
-                f"d_model must be a positive multiple of num_heads, "
-                f"got d_model = {self.d_model}, num_heads = {self.num_heads}"
-            )
-        if self.positions not in ("sinusoidal", "learned", "rotary"):
-            raise ValueError(
-                f"positions must be 'sinusoidal', 'learned' or 'rotary', got {self.positions!r}"
-            )
+        checks.heads(self.d_model, self.num_heads)
+        checks.at_least(
+            1,
+            num_encoder_layers=self.num_encoder_layers,
+            num_decoder_layers=self.num_decoder_layers,
+            d_ff=self.d_ff,
+        )
+        checks.one_of(ACTIVATIONS, activation=self.activation)
+        checks.one_of(("sinusoidal", "learned", "rotary"), positions=self.positions)
+        checks.probability(dropout=self.dropout)
+        checks.flag(norm_first=self.norm_first, share_embeddings=self.share_embeddings)
+        if self.positions == "sinusoidal":
+            checks.even(d_model=self.d_model)
+        if self.positions == "rotary":
+            checks.even(head_dim=self.head_dim)
         if self.max_len is None and self.positions == "learned":
             raise ValueError("max_len must be given with learned positions, got None")
         if self.share_embeddings and self.source_vocab_size != self.target_vocab_size:
@@ -101,15 +108,15 @@ BASE = TransformerConfig(37_000, 37_000, norm_first=False, share_embeddings=True
 class TransformerState:
     """What generation keeps between two tokens: the source as read, and the decoder's cache."""
 
-    memory: Tensor
-    memory_mask: Tensor | None
+    context: Tensor
+    context_mask: Tensor | None
     cache: KVCache
 
     def reorder(self, rows: Tensor) -> None:
         """Keep the sequences `rows` (new_batch,) of the batch, in that order."""
-        self.memory = self.memory.index_select(0, rows)
-        if self.memory_mask is not None:
-            self.memory_mask = self.memory_mask.index_select(0, rows)
+        self.context = self.context.index_select(0, rows)
+        if self.context_mask is not None:
+            self.context_mask = self.context_mask.index_select(0, rows)
         self.cache.reorder(rows)
 
 
@@ -135,10 +142,10 @@ class Transformer(nn.Module):
         super().__init__()
         self.config = config
         self.pad_id, self.eos_id, self.max_len = config.pad_id, config.eos_id, config.max_len
-        self.target_embedding = _embedding(config.target_vocab_size, config.d_model)
+        self.target_embedding = embedding(config.target_vocab_size, config.d_model)
         self.source_embedding = None  # shared: the target's serves both
         if not config.share_embeddings:
-            self.source_embedding = _embedding(config.source_vocab_size, config.d_model)
+            self.source_embedding = embedding(config.source_vocab_size, config.d_model)
         self.source_positions, self.target_positions = _positions(config), _positions(config)
         self.dropout = nn.Dropout(config.dropout)
 
@@ -170,10 +177,11 @@ class Transformer(nn.Module):
             at t + 1.
 
         Raises:
-            ValueError: if ids are not (batch, length) integers or there are more than `max_len`.
+            ValueError: if ids are not (batch, length) of the two vocabularies, there are more than
+                `max_len`, or a source is empty or has padding before its end.
         """
-        memory, memory_mask = self.encode(source)
-        return self.logits(self.decode(target, memory, memory_mask))
+        context, context_mask = self.encode(source)
+        return self.logits(self.decode(target, context, context_mask))
 
     def encode(self, source: Tensor) -> tuple[Tensor, Tensor]:
         """Read the source.
@@ -182,39 +190,43 @@ class Transformer(nn.Module):
             source: token ids (batch, source_len), `pad_id` behind the end.
 
         Returns:
-            Memory (batch, source_len, d_model) and its padding mask (batch, 1, 1, source_len).
+            Context (batch, source_len, d_model) and its padding mask (batch, 1, 1, source_len).
+
+        Raises:
+            ValueError: if the source is not such ids, too long, empty, or padded before its end.
         """
-        checks.ids("source", source, self.config.source_vocab_size, max_len=self.max_len)
-        mask = padding_mask_from_ids(source, self.pad_id)
         table = self.target_embedding if self.source_embedding is None else self.source_embedding
+        size = self.config.source_vocab_size
+        checks.ids("source", source, size, max_len=self.max_len, like=table.weight)
+        checks.padded_behind("source", source, self.pad_id)
+        mask = padding_mask_from_ids(source, self.pad_id)
         x = self._embed(source, table, self.source_positions, offset=0)
         return self.encoder(x, mask=mask), mask
 
     def decode(
         self,
         target: Tensor,
-        memory: Tensor,
-        memory_mask: Tensor | None = None,
+        context: Tensor,
+        context_mask: Tensor | None = None,
         *,
         cache: KVCache | None = None,
     ) -> Tensor:
-        """Read the target so far, in sight of the memory.
+        """Read the target so far, in sight of the context.
 
         Args:
             target: token ids (batch, target_len); with a cache those that it has not seen.
-            memory: (batch, source_len, d_model), from `encode`.
-            memory_mask: its padding mask, from `encode`.
+            context: (batch, source_len, d_model), from `encode`.
+            context_mask: its padding mask, from `encode`.
             cache: keys and values of earlier tokens.
 
         Returns:
             Features (batch, target_len, d_model), which `logits` turns into scores.
         """
         offset = 0 if cache is None else cache.length
-        checks.ids(
-            "target", target, self.config.target_vocab_size, max_len=self.max_len, offset=offset
-        )
+        size, table = self.config.target_vocab_size, self.target_embedding.weight
+        checks.ids("target", target, size, max_len=self.max_len, offset=offset, like=table)
         x = self._embed(target, self.target_embedding, self.target_positions, offset)
-        return self.decoder(x, memory, memory_mask=memory_mask, cache=cache)
+        return self.decoder(x, context, context_mask=context_mask, cache=cache)
 
     def logits(self, features: Tensor) -> Tensor:
         """Score every token of the vocabulary: (…, d_model) → (…, target_vocab_size)."""
@@ -222,24 +234,18 @@ class Transformer(nn.Module):
 
     def start(self, source: Tensor) -> tuple[Tensor, TransformerState]:
         """Read the source and be ready to write (see `generation.Writer`)."""
-        memory, mask = self.encode(source)
+        context, mask = self.encode(source)
         bos = source.new_full((source.size(0), 1), self.config.bos_id)
-        return bos, TransformerState(memory, None if mask.all() else mask, KVCache())
+        return bos, TransformerState(context, None if mask.all() else mask, KVCache())
 
     def step(self, tokens: Tensor, state: TransformerState) -> Tensor:
         """Read new tokens and score the next one (see `generation.Writer`)."""
-        features = self.decode(tokens, state.memory, state.memory_mask, cache=state.cache)
+        features = self.decode(tokens, state.context, state.context_mask, cache=state.cache)
         return self.logits(features[:, -1])  # (batch, target_vocab_size)
 
     def _embed(self, ids: Tensor, table: nn.Embedding, positions: nn.Module | None, offset: int):
         x = table(ids) * math.sqrt(self.config.d_model)  # (batch, length, d_model)
         return self.dropout(x if positions is None else positions(x, offset))
-
-
-def _embedding(vocab_size: int, d_model: int) -> nn.Embedding:
-    embedding = nn.Embedding(vocab_size, d_model)
-    nn.init.normal_(embedding.weight, std=d_model**-0.5)
-    return embedding
 
 
 def _positions(config: TransformerConfig) -> nn.Module | None:

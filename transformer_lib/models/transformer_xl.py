@@ -9,32 +9,24 @@ recurrent network.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from transformer_lib import checks
-from transformer_lib.layers.adaptive import AdaptiveEmbedding, embedding
+from transformer_lib.layers import adaptive
+from transformer_lib.layers.adaptive import AdaptiveEmbedding, AdaptiveOutput
 from transformer_lib.layers.cache import MemoryCache
-from transformer_lib.layers.feed_forward import FeedForward
-from transformer_lib.layers.memory import MemoryLayer
+from transformer_lib.layers.feed_forward import ACTIVATIONS, FeedForward
+from transformer_lib.layers.memory import MemoryLayer, Reach, remember
 from transformer_lib.layers.positions import RelativePositions
 from transformer_lib.layers.relative import RelativeAttention
 
 Memory = tuple[Tensor, ...]
-IGNORED = -100  # a target that does not count, as in torch
-
-
-def _check_reach(mem_len: int, same_length: bool, clamp_len: int | None) -> None:
-    if mem_len < 0 or (same_length and mem_len < 1):
-        least = "1 with same_length (a token sees itself)" if same_length else "0"
-        raise ValueError(f"mem_len must be at least {least}, got {mem_len}")
-    if clamp_len is not None and clamp_len < 1:
-        raise ValueError(f"clamp_len must be None or at least 1, got {clamp_len}")
 
 
 @dataclass(frozen=True)
@@ -52,10 +44,7 @@ class TransformerXLConfig:
             features, in training only.
         attention_dropout: on attention weights.
         norm_first: pre-norm, with a final norm. False: the paper's post-norm.
-        mem_len: number of positions that are remembered; 0 for no memory.
-        same_length: every query attends to exactly the last `mem_len` positions, its own
-            included. Otherwise to the whole memory, however late in the segment it stands.
-        clamp_len: distances beyond count as this one; None for no limit.
+        mem_len, same_length, clamp_len: see `Reach`; every call may have its own.
         share_biases: one u and one v for all layers. False: each layer has its own.
         cutoffs: for vocabularies of words, sorted from frequent to rare: where the next, rarer
             group begins. Rare words get narrower embeddings, and an output layer that seldom
@@ -88,41 +77,27 @@ class TransformerXLConfig:
     eos_id: int | None = None
 
     def __post_init__(self):
-        for name in ("vocab_size", "num_layers", "max_len"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
-        if self.num_heads < 1 or self.d_model < 2 or self.d_model % 2:
-            raise ValueError(
-                f"d_model must be a positive even number and num_heads positive, "
-                f"got d_model = {self.d_model}, num_heads = {self.num_heads}"
-            )
-        if self.d_model % self.num_heads:
-            raise ValueError(
-                f"d_model must be a multiple of num_heads, "
-                f"got d_model = {self.d_model}, num_heads = {self.num_heads}"
-            )
-        _check_reach(self.mem_len, self.same_length, self.clamp_len)
-        edges = [0, *self.cutoffs, self.vocab_size]
-        if any(a >= b for a, b in pairwise(edges)):
-            raise ValueError(
-                f"cutoffs must rise, between 1 and vocab_size - 1 = {self.vocab_size - 1}, "
-                f"got {self.cutoffs}"
-            )
-        if self.div_value < 1 or self.d_model // self.div_value ** len(self.cutoffs) < 1:
-            raise ValueError(
-                f"div_value must be at least 1 and leave the last group's embeddings a feature, "
-                f"got {self.div_value} with {len(self.cutoffs)} cutoffs"
-            )
-        if self.eos_id is not None and not 0 <= self.eos_id < self.vocab_size:
-            raise ValueError(
-                f"eos_id must be in 0 … vocab_size - 1 = {self.vocab_size - 1}, got {self.eos_id}"
-            )
+        checks.at_least(1, vocab_size=self.vocab_size, num_layers=self.num_layers, d_ff=self.d_ff)
+        checks.at_least_or_none(1, max_len=self.max_len)
+        checks.even(d_model=self.d_model)
+        checks.heads(self.d_model, self.num_heads)
+        checks.one_of(ACTIVATIONS, activation=self.activation)
+        checks.probability(dropout=self.dropout, attention_dropout=self.attention_dropout)
+        checks.flag(norm_first=self.norm_first, share_biases=self.share_biases)
+        _ = self.reach  # is checked where it is made
+        adaptive.check_groups(self.vocab_size, self.d_model, self.cutoffs, self.div_value)
+        if self.eos_id is not None:
+            checks.token(self.vocab_size, eos_id=self.eos_id)
 
     @property
     def head_dim(self) -> int:
         """Width of one attention head."""
         return self.d_model // self.num_heads
+
+    @property
+    def reach(self) -> Reach:
+        """How far it looks back where a call does not say otherwise."""
+        return Reach(self.mem_len, self.same_length, self.clamp_len)
 
 
 ENWIK8 = TransformerXLConfig(204)
@@ -156,22 +131,17 @@ class TransformerXL(nn.Module):
         self.max_len = None  # of a text; that of a segment is the config's
         d_model = config.d_model
         if config.cutoffs:
-            self.embedding = AdaptiveEmbedding(
-                config.vocab_size, d_model, config.cutoffs, config.div_value
-            )
-            self.output = nn.AdaptiveLogSoftmaxWithLoss(
-                d_model, config.vocab_size, config.cutoffs, div_value=config.div_value
-            )
-            for table, tail in zip(self.embedding.tables[1:], self.output.tail, strict=True):
-                tail[1].weight = table.weight  # most of all weights, needed once
+            groups = config.vocab_size, d_model, config.cutoffs, config.div_value
+            self.embedding = AdaptiveEmbedding(*groups)
+            self.output = AdaptiveOutput(*groups, tables=self.embedding.tables)
         else:
-            self.embedding = embedding(config.vocab_size, d_model)
+            self.embedding = adaptive.embedding(config.vocab_size, d_model)
             self.output_bias = nn.Parameter(torch.zeros(config.vocab_size))
         self.dropout = nn.Dropout(config.dropout)
         u = v = None
         if config.share_biases:
             u, v = (nn.Parameter(torch.empty(d_model).normal_(std=0.02)) for _ in "uv")
-        make_attention = partial(
+        attention = partial(
             RelativeAttention,
             d_model,
             config.num_heads,
@@ -181,34 +151,22 @@ class TransformerXL(nn.Module):
             position_bias=v,
             positions=RelativePositions(d_model),
         )
-        make_feed_forward = partial(
-            FeedForward,
-            d_model,
-            config.d_ff,
-            activation=config.activation,
-            dropout=config.dropout,
-        )
+        inside = {"activation": config.activation, "dropout": config.dropout}
+        think = partial(FeedForward, d_model, config.d_ff, **inside)
+        around = {"dropout": config.dropout, "norm_first": config.norm_first}
         self.layers = nn.ModuleList(
-            MemoryLayer(
-                make_attention(),
-                make_feed_forward(),
-                dropout=config.dropout,
-                norm_first=config.norm_first,
-            )
-            for _ in range(config.num_layers)
+            MemoryLayer(attention(), think(), **around) for _ in range(config.num_layers)
         )
         self.final_norm = nn.LayerNorm(d_model) if config.norm_first else nn.Identity()
 
     def forward(
         self,
         ids: Tensor,
-        memory: Memory | None = None,
+        memory: Memory | MemoryCache | None = None,
         *,
         targets: Tensor | None = None,
-        mem_len: int | None = None,
-        same_length: bool | None = None,
-        clamp_len: int | None = None,
-    ) -> tuple[Tensor, Memory]:
+        **reach,
+    ) -> tuple[Tensor, Memory | MemoryCache]:
         """Read a segment: score every next token, and remember.
 
         The memory is what the attention of each layer has read: `num_layers` tensors. (The
@@ -217,12 +175,10 @@ class TransformerXL(nn.Module):
         Args:
             ids: token ids (batch, seq_len), what comes after that which `memory` remembers.
             memory: a tensor (batch, any length, d_model) for each layer, as the last call returned
-                it; None at the start of a text.
+                it; or a cache, see `read`; None at the start of a text.
             targets: the next tokens (batch, seq_len), -100 where one does not count; see below.
-            mem_len: as in the config, which holds where it is None. No weight depends on it or on
-                the next two, so that each call may have its own.
-            same_length: as in the config.
-            clamp_len: as in the config.
+            reach: `mem_len`, `same_length` and `clamp_len`, see `Reach`; the config's where one is
+                None or missing.
 
         Returns:
             Logits (batch, seq_len, vocab_size), and the new memory, of at most `mem_len` positions
@@ -233,16 +189,17 @@ class TransformerXL(nn.Module):
         Raises:
             ValueError: if `ids` are not (batch, seq_len) integers or more than `max_len`, `memory`
                 is of another batch size, width, number of layers or device, `targets` of another
-                shape, `mem_len` negative or `clamp_len < 1`.
+                shape, or the reach is none.
         """
-        mem_len, options = self._reach(mem_len, same_length, clamp_len)
-        checks.ids("ids", ids, self.config.vocab_size, max_len=self.config.max_len)
-        if memory is not None:
-            self._check_memory(memory, ids)
-        features, new = self._features(ids, memory, **options)
-        old = [None] * len(new) if memory is None else memory
-        memory = tuple(_remember(m, x, mem_len) for m, x in zip(old, new, strict=True))
-        return self._score(features, targets), memory
+        reach = self.config.reach.but(**reach)
+        self._check(ids, memory, targets)
+        x = self.dropout(self.embedding(ids) * math.sqrt(self.config.d_model))
+        reads = []
+        for layer, old in zip(self.layers, self._by_layer(memory, reach), strict=True):
+            x, read = layer(x, old, **reach.options)  # (batch, seq_len, d_model) each
+            reads.append(read)
+        score = self._score(self.dropout(self.final_norm(x)), targets)
+        return score, remember(memory, reads, reach.mem_len)
 
     @torch.no_grad()
     def read(
@@ -250,10 +207,8 @@ class TransformerXL(nn.Module):
         ids: Tensor,
         cache: MemoryCache | None = None,
         *,
-        targets: Tensor | None = None,
         mem_len: int | None = None,
-        same_length: bool | None = None,
-        clamp_len: int | None = None,
+        **options,
     ) -> tuple[Tensor, MemoryCache]:
         """Read a segment as `forward` does, but faster, with a model that is not being trained.
 
@@ -264,26 +219,19 @@ class TransformerXL(nn.Module):
             ids: token ids (batch, seq_len).
             cache: as the last call returned it; None at the start of a text. It is changed in
                 place.
-            targets: as in `forward`.
-            mem_len: as in `forward`.
-            same_length: as in `forward`.
-            clamp_len: as in `forward`.
+            mem_len: as in `forward`, and the cache's from then on; by default what it has been.
+            options: further arguments of `forward`.
 
         Returns:
-            Logits (batch, seq_len, vocab_size) or, with `targets`, -log p (batch, seq_len); and the
-            cache.
+            As `forward`, with the cache for a memory.
 
         Raises:
             ValueError: as `forward`.
         """
-        if mem_len is None and cache is not None:
-            mem_len = cache.mem_len
-        mem_len, options = self._reach(mem_len, same_length, clamp_len)
-        checks.ids("ids", ids, self.config.vocab_size, max_len=self.config.max_len)
         if cache is None:
-            cache = MemoryCache(mem_len)
-        cache.mem_len = mem_len
-        return self._score(self._features(ids, None, cache=cache, **options)[0], targets), cache
+            cache = MemoryCache(self.config.mem_len)
+        mem_len = cache.mem_len if mem_len is None else mem_len
+        return self(ids, cache, mem_len=mem_len, **options)
 
     def start(self, prompt: Tensor) -> tuple[Tensor, MemoryCache]:
         """Be ready to go on from a prompt (batch, length), read at the first step.
@@ -305,50 +253,34 @@ class TransformerXL(nn.Module):
             logits = self.read(segment, state)[0][:, -1]  # (batch, vocab_size)
         return logits
 
-    def _reach(
-        self, mem_len: int | None, same_length: bool | None, clamp_len: int | None
-    ) -> tuple[int, dict[str, int | None]]:
-        """Take what is not given from the config: the memory's length, and the layers' options."""
-        config = self.config
-        mem_len = config.mem_len if mem_len is None else mem_len
-        same_length = config.same_length if same_length is None else same_length
-        clamp_len = config.clamp_len if clamp_len is None else clamp_len
-        _check_reach(mem_len, same_length, clamp_len)
-        return mem_len, {"window": mem_len if same_length else None, "clamp_len": clamp_len}
-
-    def _features(
-        self, ids: Tensor, memory: Memory | None, **options
-    ) -> tuple[Tensor, list[Tensor]]:
-        """What the output layer reads, (batch, seq_len, d_model), and what each attention does."""
-        x = self.dropout(self.embedding(ids) * math.sqrt(self.config.d_model))
-        reads = []
-        for n, layer in enumerate(self.layers):
-            x, read = layer(x, None if memory is None else memory[n], **options)
-            reads.append(read)
-        return self.dropout(self.final_norm(x)), reads
+    def _by_layer(self, memory: Memory | MemoryCache | None, reach: Reach) -> Sequence:
+        """What each layer is given: its own tensor, or the cache that serves them all."""
+        if isinstance(memory, MemoryCache):
+            memory.mem_len = reach.mem_len
+        shared = memory is None or isinstance(memory, MemoryCache)
+        return [memory] * len(self.layers) if shared else memory
 
     def _score(self, features: Tensor, targets: Tensor | None) -> Tensor:
         """Logits (batch, seq_len, vocab_size), or -log p of the targets (batch, seq_len)."""
-        adaptive = bool(self.config.cutoffs)
+        if self.config.cutoffs:
+            return self.output(features, targets)
+        logits = F.linear(features, self.embedding.weight, self.output_bias)
         if targets is None:
-            if adaptive:
-                return self.output.log_prob(features.flatten(0, 1)).unflatten(0, features.shape[:2])
-            return F.linear(features, self.embedding.weight, self.output_bias)
-        if targets.shape != features.shape[:2]:
+            return logits
+        losses = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")
+        return losses.view_as(targets)
+
+    def _check(
+        self, ids: Tensor, memory: Memory | MemoryCache | None, targets: Tensor | None
+    ) -> None:
+        checks.ids("ids", ids, self.config.vocab_size, max_len=self.config.max_len)
+        if targets is not None and targets.shape != ids.shape:
             raise ValueError(
-                f"targets must have the shape of ids, {tuple(features.shape[:2])}, "
+                f"targets must have the shape of ids, {tuple(ids.shape)}, "
                 f"got {tuple(targets.shape)}"
             )
-        if adaptive:
-            counts = targets != IGNORED
-            log_p = torch.zeros_like(targets, dtype=features.dtype)
-            return log_p.masked_scatter(counts, -self.output(features[counts], targets[counts])[0])
-        logits = F.linear(features, self.embedding.weight, self.output_bias)
-        return F.cross_entropy(
-            logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED, reduction="none"
-        ).view_as(targets)
-
-    def _check_memory(self, memory: Memory, ids: Tensor) -> None:
+        if memory is None or isinstance(memory, MemoryCache):
+            return
         if len(memory) != len(self.layers):
             raise ValueError(
                 f"memory must have a tensor for each of num_layers = {len(self.layers)} layers, "
@@ -363,11 +295,3 @@ class TransformerXL(nn.Module):
                 )
             if x.device != ids.device:
                 raise ValueError(f"memory[{n}] must be on {ids.device}, as ids, got {x.device}")
-
-
-def _remember(old: Tensor | None, x: Tensor, mem_len: int) -> Tensor:
-    """The last `mem_len` positions of what was and what came, (batch, …, d_model) each: a copy."""
-    x = x[:, max(0, x.size(1) - mem_len) :]
-    room = mem_len - x.size(1)
-    parts = [x] if old is None else [old[:, max(0, old.size(1) - room) :], x]
-    return torch.cat([part.detach() for part in parts], dim=1)  # the stop-gradient SG of the paper

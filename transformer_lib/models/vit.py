@@ -11,12 +11,12 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from transformer_lib import checks
 from transformer_lib.layers.blocks import EncoderLayer
 from transformer_lib.layers.encoder import Encoder
-from transformer_lib.layers.feed_forward import FeedForward
+from transformer_lib.layers.feed_forward import ACTIVATIONS, FeedForward
 from transformer_lib.layers.multi_head import MultiHeadAttention
-from transformer_lib.layers.patches import GridPositions, PatchEmbedding, interpolate_grid
-from transformer_lib.layers.positions import LearnedPositions
+from transformer_lib.layers.patches import GridPositions, PatchEmbedding, SequencePositions
 
 
 @dataclass(frozen=True)
@@ -60,27 +60,28 @@ class ViTConfig:
     eps: float = 1e-6
 
     def __post_init__(self):
-        for name in ("image_size", "patch_size", "in_channels", "num_classes", "num_layers"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        checks.at_least(
+            1,
+            image_size=self.image_size,
+            patch_size=self.patch_size,
+            in_channels=self.in_channels,
+            num_classes=self.num_classes,
+            num_layers=self.num_layers,
+            d_ff=self.d_ff,
+        )
         if self.image_size % self.patch_size:
             raise ValueError(
                 f"image_size must be a multiple of patch_size, "
                 f"got image_size = {self.image_size}, patch_size = {self.patch_size}"
             )
-        if self.num_heads < 1 or self.d_model < 1 or self.d_model % self.num_heads:
-            raise ValueError(
-                f"d_model must be a positive multiple of num_heads, "
-                f"got d_model = {self.d_model}, num_heads = {self.num_heads}"
-            )
-        for name, known in (
-            ("pooling", ("class", "mean")),
-            ("positions", ("learned", "learned_2d", "none")),
-        ):
-            if getattr(self, name) not in known:
-                raise ValueError(f"{name} must be one of {known}, got {getattr(self, name)!r}")
-        if self.positions == "learned_2d" and self.d_model % 2:
-            raise ValueError(f"d_model must be even with learned_2d, got {self.d_model}")
+        checks.heads(self.d_model, self.num_heads)
+        checks.one_of(ACTIVATIONS, activation=self.activation)
+        checks.one_of(("class", "mean"), pooling=self.pooling)
+        checks.one_of(("learned", "learned_2d", "none"), positions=self.positions)
+        if self.positions == "learned_2d":
+            checks.even(d_model=self.d_model)
+        checks.probability(dropout=self.dropout)
+        checks.positive(eps=self.eps)
 
     @property
     def grid(self) -> int:
@@ -122,8 +123,8 @@ class ViT(nn.Module):
             nn.init.normal_(self.class_token, std=0.02)
         self.positions = None
         if config.positions == "learned":
-            tokens = config.grid**2 + (config.pooling == "class")
-            self.positions = LearnedPositions(tokens, d_model)
+            before = int(config.pooling == "class")
+            self.positions = SequencePositions(config.grid, d_model, before=before)
         elif config.positions == "learned_2d":
             self.positions = GridPositions(config.grid, d_model)
         self.dropout = nn.Dropout(config.dropout)
@@ -153,7 +154,7 @@ class ViT(nn.Module):
             Logits (batch, num_classes).
 
         Raises:
-            ValueError: if the images have another shape.
+            ValueError: if the images have another shape, type or device.
         """
         features = self.encode(images)
         pooled = features.mean(dim=1) if self.class_token is None else features[:, 0]
@@ -174,20 +175,14 @@ class ViT(nn.Module):
     def embed(self, images: Tensor) -> Tensor:
         """Make the tokens that the stack reads, (batch, tokens, d_model), positions included."""
         config = self.config
-        expected = (config.in_channels, config.image_size, config.image_size)
-        if images.dim() != 4 or images.shape[1:] != expected:
-            raise ValueError(
-                f"images must be (batch, in_channels = {config.in_channels}, image_size = "
-                f"{config.image_size}, {config.image_size}), got {tuple(images.shape)}"
-            )
+        checks.pictures(
+            "images", images, config.in_channels, config.image_size, like=self.head.weight
+        )
         x = self.patches(images)  # (batch, patches, d_model)
-        if isinstance(self.positions, GridPositions):
-            x = self.positions(x)  # the class token is learned: it needs no place besides
         if self.class_token is not None:
             x = torch.cat([self.class_token.expand(len(x), 1, -1), x], dim=1)
-        return self.positions(x) if isinstance(self.positions, LearnedPositions) else x
+        return x if self.positions is None else self.positions(x)
 
-    @torch.no_grad()
     def resized(self, image_size: int) -> "ViT":
         """Copy the model for pictures of another size.
 
@@ -207,16 +202,6 @@ class ViT(nn.Module):
         """
         new = deepcopy(self)
         new.config = replace(self.config, image_size=image_size)
-        old, grid = self.config.grid, new.config.grid
-        if isinstance(self.positions, LearnedPositions):
-            own, patches = self.positions.table.weight.tensor_split([-(old**2)])
-            patches = interpolate_grid(patches.unflatten(0, (old, old)), grid, grid)
-            table = torch.cat([own, patches.flatten(0, 1)])  # the class token's, if any, is first
-            new.positions.table = nn.Embedding.from_pretrained(table, freeze=False)
-            new.positions.max_len = len(table)
-        elif isinstance(self.positions, GridPositions):
-            for name in ("rows", "columns"):
-                line = getattr(self.positions, name).weight[:, None]  # (old, 1, d_model / 2)
-                line = interpolate_grid(line, grid, 1)[:, 0]
-                setattr(new.positions, name, nn.Embedding.from_pretrained(line, freeze=False))
+        if self.positions is not None:
+            new.positions = self.positions.resized(new.config.grid)
         return new

@@ -1,4 +1,4 @@
-"""GPT-2 as `GPT2LMHeadModel.save_pretrained` writes it."""
+"""GPT-2 as `GPT2LMHeadModel.save_pretrained` writes it, or the bare `GPT2Model`."""
 
 import os
 
@@ -9,11 +9,10 @@ from transformer_lib.pretrained.table import (
     ACTIVATIONS,
     Name,
     check_known,
+    check_there,
     load_pretrained,
     read_config,
 )
-
-# --- GPT-2: `GPT2LMHeadModel`, or the bare `GPT2Model` ------------------------------------------
 
 _LAYER = "stack.layers.*."
 _ATTENTION = _LAYER + "self_attention."
@@ -69,6 +68,7 @@ def gpt2_config(published: dict) -> GPTConfig:
     }
     published = {name: known[0] for name, known in wanted.items()} | published
     check_known(published, wanted)
+    check_there(published, ("vocab_size", "n_positions", "n_embd", "n_head", "n_layer"))
     eos_id, pad_id = published.get("eos_token_id"), published.get("pad_token_id")
     fillers = [token for token in (pad_id, eos_id) if token is not None]  # GPT-2 has no padding
     return GPTConfig(

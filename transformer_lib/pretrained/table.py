@@ -64,10 +64,13 @@ def load_pretrained(
         prefix: taken off the published names where it is there.
 
     Raises:
-        ValueError: if a tensor in the file has no line in the table or another shape than ours,
-            a weight of ours got no tensor, or two tensors for it differ. The message lists which.
+        ValueError: if a tensor in the file has no line in the table or another shape than ours, a
+            weight of ours got no tensor, two tensors for it differ, or the numbers of one are
+            whole, complex, not finite or too large for the model's type. The message lists which.
     """
     names, own = list(names), model.state_dict()
+    if any(weight.is_meta for weight in own.values()):
+        raise ValueError("model must have room for numbers, got one on the device meta")
     wrong: dict[str, list[str]] = {}
     new: dict[str, Tensor] = {}
     for name, tensor in read_weights(path).items():
@@ -87,6 +90,11 @@ def load_pretrained(
                 wrong.setdefault("of another shape", []).append(f"{name} {shapes}")
             elif target in new and not torch.equal(new[target], piece):
                 wrong.setdefault("not what shares its place", []).append(name)
+            elif not piece.is_floating_point():  # those of a quantized model mean something else
+                wrong.setdefault("not of a floating type", []).append(f"{name} {piece.dtype}")
+            elif not piece.to(own[target].dtype).isfinite().all():
+                what = f"not finite in the model's {own[target].dtype}"
+                wrong.setdefault(what, []).append(name)
             new[target] = piece
     if missing := sorted(own.keys() - new.keys()):
         wrong["missing in the file"] = missing
@@ -124,12 +132,12 @@ def read_config(folder: str | os.PathLike) -> dict:
     """Read the `config.json` that stands beside published weights.
 
     Raises:
-        ValueError: if there is none.
+        ValueError: if there is none, or it is not JSON.
     """
     file = Path(folder) / "config.json"
     if not file.is_file():
         raise ValueError(f"folder must hold a config.json, got {folder}")
-    return json.loads(file.read_text(encoding="utf-8"))
+    return _read_json(file)
 
 
 def _read_folder(folder: Path) -> dict[str, Tensor]:
@@ -138,10 +146,31 @@ def _read_folder(folder: Path) -> dict[str, Tensor]:
             return read_weights(folder / name)
         index = folder / f"{name}.index.json"
         if index.is_file():  # large models come in several files
-            parts = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
-            read = [read_weights(folder / part) for part in sorted(set(parts))]
+            read = [read_weights(folder / part) for part in _parts(index)]
             return {name: tensor for part in read for name, tensor in part.items()}
     raise ValueError(f"path must hold model.safetensors or pytorch_model.bin, got {folder}")
+
+
+def _parts(index: Path) -> list[str]:
+    """The names of the files that an index lists; it may point nowhere but to those beside it."""
+    places = _read_json(index).get("weight_map")
+    if not isinstance(places, dict) or not places:
+        raise ValueError(f"weight_map must name the file of each tensor, got {places!r} in {index}")
+    beside = [file.name for file in index.parent.iterdir() if file.is_file()]
+    for part in places.values():
+        if part not in beside:
+            raise ValueError(f"weight_map must name files beside {index}, got {part!r}")
+    return sorted(set(places.values()))
+
+
+def _read_json(file: Path) -> dict:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"file must be JSON, got {file}: {error}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"file must be a JSON object, got {type(content).__name__} in {file}")
+    return content
 
 
 def _cut(tensor: Tensor, pieces: int) -> Sequence[Tensor]:
@@ -163,6 +192,12 @@ ACTIVATIONS = {  # what a config.json calls them, and `FeedForward`
     "gelu": "gelu",
     "relu": "relu",
 }
+
+
+def check_there(published: dict, names: Iterable[str]) -> None:
+    """Refuse a published config that leaves out what we must know."""
+    if missing := [name for name in names if name not in published]:
+        raise ValueError(f"config.json must have {', '.join(missing)}, got only {[*published]}")
 
 
 def check_known(published: dict, wanted: dict[str, list]) -> None:

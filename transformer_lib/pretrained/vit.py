@@ -4,16 +4,16 @@ import os
 
 import torch
 
+from transformer_lib import checks
 from transformer_lib.models.vit import ViT, ViTConfig
 from transformer_lib.pretrained.table import (
     ACTIVATIONS,
     Name,
     check_known,
+    check_there,
     load_pretrained,
     read_config,
 )
-
-# --- ViT: `ViTForImageClassification` ---------------------------------------------------------
 
 _ENCODER_LAYER = "encoder.layers.*."
 _THEIR_LAYER = "vit.encoder.layer.*."
@@ -37,6 +37,16 @@ VIT_NAMES = [
     Name("vit.layernorm.*", "encoder.final_norm.*"),
     Name("classifier.*", "head.*"),
 ]
+
+
+_NEEDED = (
+    "image_size",
+    "patch_size",
+    "hidden_size",
+    "num_attention_heads",
+    "num_hidden_layers",
+    "intermediate_size",
+)
 
 
 def load_vit(folder: str | os.PathLike, *, dtype: torch.dtype | None = None) -> ViT:
@@ -63,9 +73,8 @@ def vit_config(published: dict) -> ViTConfig:
     published = {"hidden_act": "gelu", "qkv_bias": True} | published
     wanted = {"model_type": ["vit"], "hidden_act": list(ACTIVATIONS), "qkv_bias": [True]}
     check_known(published, wanted)
-    for name in ("image_size", "patch_size"):
-        if not isinstance(published[name], int):
-            raise ValueError(f"{name} must be one number, got {published[name]!r}")
+    check_there(published, _NEEDED)
+    checks.at_least(1, image_size=published["image_size"], patch_size=published["patch_size"])
     classes = published.get("id2label")
     return ViTConfig(
         published["image_size"],

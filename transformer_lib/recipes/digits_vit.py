@@ -14,14 +14,13 @@ import torch.nn.functional as F
 from sklearn.svm import SVC
 from torch import Tensor, nn
 
+from transformer_lib.data.augment import jitter, shift_images
 from transformer_lib.data.images import (
     ImageBatches,
     Images,
     ImageSet,
-    jitter,
     load_mnist_5k,
     load_small_digits,
-    shift_images,
     stratified_split,
 )
 from transformer_lib.models.vit import ViT, ViTConfig

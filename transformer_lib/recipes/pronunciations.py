@@ -6,13 +6,12 @@ from importlib.metadata import version
 
 from torch import Tensor, nn
 
+from transformer_lib.data.pairs import Batch, PairBatches, encode_words
 from transformer_lib.data.pronunciations import (
-    Batch,
     Lexicon,
-    PronunciationBatches,
     Pronunciations,
-    encode_words,
     load_pronunciations,
+    pairs_of,
 )
 from transformer_lib.generation import beam_search
 from transformer_lib.measure.errors import ErrorRates, error_rates
@@ -42,10 +41,10 @@ def make_model(data: Pronunciations) -> Transformer:
     )
 
 
-def make_batches(data: Pronunciations) -> PronunciationBatches:
+def make_batches(data: Pronunciations) -> PairBatches:
     """Every listed pronunciation of the training words."""
-    vocabularies = data.letters, data.phonemes
-    return PronunciationBatches(data.train, *vocabularies, batch_size=BATCH_SIZE, seed=SEED)
+    pairs, vocabularies = pairs_of(data.train), (data.letters, data.phonemes)
+    return PairBatches(pairs, *vocabularies, batch_size=BATCH_SIZE, seed=SEED)
 
 
 def pair_loss(model: nn.Module, batch: Batch) -> Tensor:
@@ -57,7 +56,13 @@ def pair_loss(model: nn.Module, batch: Batch) -> Tensor:
 def pronounce(
     model: nn.Module, words: Sequence[str], data: Pronunciations, *, num_beams: int = NUM_BEAMS
 ) -> list[tuple[str, ...]]:
-    """Return for each word the pronunciation that beam search finds."""
+    """Return for each word the pronunciation that beam search finds.
+
+    Raises:
+        ValueError: if `words` is a single string, or a word has a letter that the data lacks.
+    """
+    if isinstance(words, str):
+        raise ValueError(f"words must be a list of words, got {words!r}")
     found: dict[int, tuple[str, ...]] = {}
     order = sorted(range(len(words)), key=lambda i: len(words[i]))  # similar lengths together
     for start in range(0, len(order), 128):

@@ -110,7 +110,7 @@ class Recipe:
             figures[f"{part.replace('_', ' ')}, float16"] = self.evaluate(model, data, part)
         made = how_made(self, model, history, chosen)
         card = f"# {self.title}: `{chosen.out.name}`\n\n{self.card(figures, data, made)}"
-        chosen.out.with_suffix(".md").write_text(card, encoding="utf-8")
+        chosen.out.with_suffix(".md").write_text(card, encoding="utf-8", newline="\n")
         sys.stderr.write(card)
 
     def train(self, model: nn.Module, data: Any, chosen: argparse.Namespace) -> History:

@@ -13,10 +13,16 @@ import torch
 import traitlets
 from torch import Tensor
 
+from transformer_lib import checks
+from transformer_lib.show.page_checks import (
+    check_gpt_weights,
+    check_vit_weights,
+    checked_config,
+    tensor,
+)
 from transformer_lib.show.quantize import pack
 
 _STATIC = Path(__file__).parent / "static"
-_ACTIVATIONS = ("relu", "relu2", "gelu", "gelu_tanh")
 
 
 def page_source(name: str | None = None) -> str:
@@ -84,9 +90,22 @@ class TextWriter(_PageModel):
     head = traitlets.Int(0).tag(sync=True)
 
     def __init__(self, config, weights, characters, *, prompt, caption="", **options):
-        config = _checked(config, positions=("learned", "rotary"), norm=("layer", "rms"))
+        known = {"temperature", "seed", "length", "layer", "head"}
+        if options.keys() - known:
+            raise ValueError(
+                f"options must be of {sorted(known)}, got {sorted(options.keys() - known)}"
+            )
+        config = checked_config(config, positions=("learned", "rotary"), norm=("layer", "rms"))
+        _check_text(prompt=prompt, caption=caption)
+        vocab_size = len(tensor(weights, "embedding.weight"))
+        check_gpt_weights(config, weights)
+        if not isinstance(characters, Sequence) or not all(
+            isinstance(symbol, str) and len(symbol) == 1 for symbol in characters
+        ):
+            raise ValueError(f"characters must be single characters, got {characters!r}")
         characters = list(characters)
-        vocab_size = len(_tensor(weights, "embedding.weight"))
+        if len(set(characters)) != len(characters):
+            raise ValueError(f"characters must be distinct, got {characters}")
         if len(characters) != vocab_size:
             raise ValueError(
                 f"characters must be vocab_size = {vocab_size}, as the weights are, "
@@ -96,13 +115,15 @@ class TextWriter(_PageModel):
             raise ValueError(f"prompt must be of the vocabulary's characters, got {unknown}")
         if not prompt:
             raise ValueError("prompt must have at least one character, got none")
+        if config["positions"] == "learned" and len(prompt) >= config["max_len"]:
+            raise ValueError(
+                f"prompt must be shorter than max_len = {config['max_len']}, got {len(prompt)}"
+            )
+        checks.positive(temperature=options.get("temperature", 1.0))
+        checks.at_least(1, length=options.get("length", 1))
+        checks.at_least(0, seed=options.get("seed", 0))
         _check_range("layer", options.get("layer", 0), config["num_layers"] - 1)
         _check_range("head", options.get("head", 0), config["num_heads"])
-        known = {"temperature", "seed", "length", "layer", "head"}
-        if options.keys() - known:
-            raise ValueError(
-                f"options must be of {sorted(known)}, got {sorted(options.keys() - known)}"
-            )
         data, contents = pack(weights)
         super().__init__(
             data=data,
@@ -151,7 +172,7 @@ class DigitReader(_PageModel):
         caption: str = "",
         layer: int | None = None,
     ):
-        config = _checked(
+        config = checked_config(
             config,
             "image_size",
             "patch_size",
@@ -159,6 +180,9 @@ class DigitReader(_PageModel):
             positions=("learned", "none"),
         )
         size = config["image_size"]
+        _check_text(caption=caption)
+        check_vit_weights(config, weights)
+        checks.floating("samples", samples)
         if samples.shape[1:] != (1, size, size):
             raise ValueError(
                 f"samples must be (n, 1, image_size = {size}, {size}), got {tuple(samples.shape)}"
@@ -167,6 +191,12 @@ class DigitReader(_PageModel):
             raise ValueError(
                 f"samples must be from 0 to 1, got {samples.min():.3g} to {samples.max():.3g}"
             )
+        labels = labels.tolist() if isinstance(labels, Tensor) else labels
+        if not isinstance(labels, Sequence) or isinstance(labels, str):
+            raise ValueError(f"labels must be a list of classes, got {labels!r}")
+        num_classes = len(tensor(weights, "head.weight"))
+        for label in labels:
+            _check_range("labels", label, num_classes - 1)
         labels = [str(int(label)) for label in labels]
         if len(labels) != len(samples):
             raise ValueError(f"labels must be one for each of {len(samples)}, got {len(labels)}")
@@ -179,31 +209,19 @@ class DigitReader(_PageModel):
             config=config | {"norm": "layer"},
             samples=(samples * 255).round().to(torch.uint8).numpy().tobytes(),
             labels=labels,
-            classes=[str(i) for i in range(len(_tensor(weights, "head.weight")))],
+            classes=[str(i) for i in range(num_classes)],
             caption=caption,
             layer=layer,
         )
 
 
-def _checked(config: Mapping, *names: str, **choices: tuple[str, ...]) -> dict:
-    """Those entries of a configuration that the page needs, in the order of their names."""
-    numbers = ("d_model", "num_heads", "num_layers", "eps", *names)
-    choices |= {"activation": _ACTIVATIONS}
-    if missing := sorted({*numbers, *choices} - config.keys()):
-        raise ValueError(f"config must name {', '.join(missing)}, got {sorted(config)}")
-    for name, known in choices.items():
-        if config[name] not in known:
-            raise ValueError(f"config must have {name} one of {known}, got {config[name]!r}")
-    needed = {*numbers, *choices, "max_len"} & config.keys()
-    return {name: config[name] for name in sorted(needed)}
-
-
-def _tensor(weights: Mapping[str, Tensor], name: str) -> Tensor:
-    if name not in weights:
-        raise ValueError(f"weights must hold {name}, got {', '.join(weights) or 'none'}")
-    return weights[name]
-
-
 def _check_range(name: str, value: int, highest: int) -> None:
+    checks.whole(**{name: value})
     if not 0 <= value <= highest:
         raise ValueError(f"{name} must be 0 to {highest}, got {value}")
+
+
+def _check_text(**values: str) -> None:
+    for name, value in values.items():
+        if not isinstance(value, str):
+            raise ValueError(f"{name} must be a string, got {value!r}")

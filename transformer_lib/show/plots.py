@@ -4,13 +4,17 @@ The functions take tensors and strings and know no model. All figures are as wid
 (7.2 in), transparent, in dark ink, so that they can be read on white paper and, inverted, on black.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
+
+from transformer_lib import checks
+from transformer_lib.layers.masks import check_mask
 
 # Okabe and Ito (2008), "Color Universal Design": eight hues that colour-blind readers can tell
 # apart. Grey stands in for their black, which is the colour of our axes and text.
@@ -86,37 +90,43 @@ def attention_map(weights, queries, keys=None, *, mask=None, title=None, vmax=1.
         The Axes.
 
     Raises:
-        ValueError: for weights that are not one map, or labels that do not fit it.
+        ValueError: for weights that are not one map of finite numbers, labels that do not fit it,
+            a mask that is not boolean (see `layers.masks`), or `vmax` that is not positive.
     """
-    w = _array(weights)
+    w = _array(weights, "weights")
     w = w.reshape(w.shape[-2:]) if w.ndim > 2 and w.shape[:-2] == (1,) * (w.ndim - 2) else w
     if w.ndim != 2:
         raise ValueError(f"weights: got shape {w.shape}, want one map, (q_len, k_len)")
     q_len, k_len = w.shape
-    queries, keys = list(queries), list(queries if keys is None else keys)
+    if not np.isfinite(w).all():
+        raise ValueError("weights: got NaN or infinity, want finite numbers")
+    if vmax is not None:
+        checks.positive(vmax=vmax)
+    _check_axes(ax)
+    queries = _labels("queries", queries)
+    keys = queries if keys is None else _labels("keys", keys)
     for name, labels, want in (("queries", queries, q_len), ("keys", keys, k_len)):
         if len(labels) != want:
             raise ValueError(f"{name}: got {len(labels)} labels, want {want} for weights {w.shape}")
+    allowed = None if mask is None else _allowed(mask, w.shape)
     if ax is None:
         _, ax = plt.subplots(figsize=(WIDTH, min(6.5, 1.3 + 0.36 * q_len)))
     peak = vmax or w.max() or 1.0
     ax.imshow(w, cmap=ATTENTION, vmin=0, vmax=peak, aspect="equal")
-    if mask is not None:
-        allowed = _array(mask)
-        allowed = np.broadcast_to(allowed.reshape(allowed.shape[-2:]), w.shape)
+    if allowed is not None:
         blocked = np.ma.masked_where(allowed, np.zeros(w.shape))
         edges = np.arange(k_len + 1) - 0.5, np.arange(q_len + 1) - 0.5
         style = {"facecolor": "none", "edgecolor": "#8C959F", "linewidth": 0}
         ax.pcolor(*edges, blocked, hatch="////", **style)
     if max(w.shape) <= 12:
         for i, j in np.ndindex(w.shape):
-            if mask is None or allowed[i, j]:
+            if allowed is None or allowed[i, j]:
                 ink = "white" if w[i, j] > 0.7 * peak else INK
                 ax.text(j, i, f"{w[i, j]:.2f}", ha="center", va="center", color=ink, fontsize=8)
     long = sum(len(key) for key in keys) > 40
     slant = {"rotation": 45, "ha": "left", "rotation_mode": "anchor"} if long else {}
-    ax.set_xticks(range(k_len), keys, **slant)
-    ax.set_yticks(range(q_len), queries)
+    ax.set_xticks(range(k_len), keys, parse_math=False, **slant)  # a token "$" is no formula
+    ax.set_yticks(range(q_len), queries, parse_math=False)
     ax.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False, length=0)
     ax.grid(False)
     ax.spines[:].set(visible=True, color="#8C959F", linewidth=0.6)
@@ -145,16 +155,19 @@ def attention_grid(
     Raises:
         ValueError: for weights of another shape, or labels that do not fit them.
     """
-    w = _array(weights)
+    w = _array(weights, "weights")
     w = w[None] if w.ndim == 3 else w
     if w.ndim != 4:
         raise ValueError(f"weights: got shape {w.shape}, want (layers, heads, q_len, k_len)")
     layers, heads, q_len, k_len = w.shape
-    rows = list(rows or [f"layer {i + 1}" for i in range(layers)])
-    columns = list(columns or [f"head {i + 1}" for i in range(heads)])
+    if 0 in w.shape:
+        raise ValueError(f"weights: got shape {w.shape}, want at least one of each")
+    rows = _labels("rows", rows or [f"layer {i + 1}" for i in range(layers)])
+    columns = _labels("columns", columns or [f"head {i + 1}" for i in range(heads)])
     size = WIDTH / max(heads, 3) * q_len / k_len
     fig, axes = plt.subplots(layers, heads, figsize=(WIDTH, 0.5 + size * layers), squeeze=False)
-    labels = list(queries or [""] * q_len), list(keys or queries or [""] * k_len)
+    keys = queries if keys is None else keys
+    labels = [""] * q_len if queries is None else queries, [""] * k_len if keys is None else keys
     for (row, column), ax in np.ndenumerate(axes):
         attention_map(w[row, column], *labels, mask=mask, vmax=vmax, ax=ax)
         for text in list(ax.texts):  # too small to print numbers in
@@ -170,11 +183,18 @@ def attention_grid(
 
 def lines(x, series, *, xlabel, ylabel, title=None, log_x=False, log_y=False, ax=None):
     """A line for each entry of `series` {label: y} over the common `x`; returns the Axes."""
-    x = _array(x)
+    x = _array(x, "x")
+    _check_axes(ax)
+    checks.flag(log_x=log_x, log_y=log_y)
+    if x.ndim != 1 or not isinstance(series, Mapping):
+        raise ValueError(
+            f"x and series: got shape {x.shape} and {type(series).__name__}, "
+            f"want one row of numbers and a dict of such rows"
+        )
     if ax is None:
         _, ax = plt.subplots()
     for label, y in series.items():
-        y = _array(y)
+        y = _array(y, f"series[{label!r}]")
         if y.shape != x.shape:
             raise ValueError(f"series[{label!r}]: got shape {y.shape}, want that of x, {x.shape}")
         ax.plot(x, y, label=label, marker="o" if len(x) <= 16 else None, markersize=4)
@@ -198,11 +218,15 @@ def bars(labels, values, *, ylabel, xlabel=None, title=None, digits=2, ax=None):
     `values` is one number per label, or {series: numbers} for groups of bars side by side.
     """
     groups = values if isinstance(values, Mapping) else {None: values}
+    if not isinstance(labels, Sequence) or not groups:
+        raise ValueError(f"labels and values: got {labels!r} and {values!r}, want one for each")
+    checks.at_least(0, digits=digits)
+    _check_axes(ax)
     if ax is None:
         _, ax = plt.subplots()
     width = 0.8 / len(groups)
     for i, (name, heights) in enumerate(groups.items()):
-        heights = _array(heights)
+        heights = _array(heights, "values")
         if heights.shape != (len(labels),):
             raise ValueError(f"values: got shape {heights.shape}, want {(len(labels),)}")
         at = np.arange(len(labels)) + (i - (len(groups) - 1) / 2) * width
@@ -218,9 +242,36 @@ def bars(labels, values, *, ylabel, xlabel=None, title=None, digits=2, ax=None):
     return ax
 
 
-def _array(values) -> np.ndarray:
+def _array(values, name: str) -> np.ndarray:
     """Tensors (on any device, with or without gradient) and sequences as a NumPy array."""
     if isinstance(values, torch.Tensor):
+        if values.is_meta or values.is_complex():
+            raise ValueError(f"{name}: got {values.dtype} on {values.device}, want numbers")
         values = values.detach().cpu()
         return (values if values.dtype == torch.bool else values.float()).numpy()
-    return np.asarray(values)
+    values = np.asarray(values)
+    if values.dtype.kind not in "biuf":
+        raise ValueError(f"{name}: got {values.dtype}, want a tensor or a list of numbers")
+    return values
+
+
+def _check_axes(ax) -> None:
+    if ax is not None and not isinstance(ax, Axes):
+        raise ValueError(f"ax must be None or matplotlib's Axes, got {ax!r}")
+
+
+def _labels(name: str, labels) -> list[str]:
+    if not isinstance(labels, Sequence):
+        raise ValueError(f"{name}: got {type(labels).__name__}, want a list of strings")
+    return [str(label) for label in labels]
+
+
+def _allowed(mask, shape: tuple[int, ...]) -> np.ndarray:
+    """The mask, checked, as an array of the map's shape."""
+    if not isinstance(mask, torch.Tensor | np.ndarray) or getattr(mask, "is_meta", False):
+        raise ValueError(f"mask must be a boolean tensor, got {mask!r}")
+    mask = torch.as_tensor(mask)
+    check_mask(mask, (*mask.shape[:-2], *shape))
+    if mask.shape[:-2].numel() != 1:
+        raise ValueError(f"mask must be one for the map, (q_len, k_len), got {tuple(mask.shape)}")
+    return mask.cpu().reshape(mask.shape[-2:]).expand(shape).numpy()

@@ -6,16 +6,18 @@ and live in JupyterLab. They take tensors, figures and strings, and know no mode
 
 import base64
 import io
-from collections.abc import Mapping, Sequence
-from html import escape
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import anywidget
-import ipywidgets
 import matplotlib.pyplot as plt
+import numpy as np
 import torch
 import traitlets
+from matplotlib.figure import Figure
 from PIL import Image
+
+from transformer_lib import checks
 
 _STATIC = Path(__file__).parent / "static"
 
@@ -33,7 +35,8 @@ class AttentionExplorer(anywidget.AnyWidget):
         layer, head, query: what is chosen at first, each counted from 0.
 
     Raises:
-        ValueError: for weights of another shape, or labels that do not fit them.
+        ValueError: for weights of another shape, or that are not from 0 to 1, or labels that do
+            not fit them.
     """
 
     _esm = _STATIC / "attention_explorer.js"
@@ -49,13 +52,20 @@ class AttentionExplorer(anywidget.AnyWidget):
 
     def __init__(self, weights, queries, keys=None, *, caption="", layer=0, head=0, query=0):
         names, w = _layers(weights)
-        queries, keys = list(queries), None if keys is None else list(keys)
+        queries = _texts("queries", queries)
+        keys = None if keys is None else _texts("keys", keys)
+        if not isinstance(caption, str):
+            raise ValueError(f"caption: got {caption!r}, want a string")
         num_layers, num_heads, q_len, k_len = w.shape
-        for name, tokens, want in (("queries", queries, q_len), ("keys", keys or queries, k_len)):
+        for name, tokens, want in (
+            ("queries", queries, q_len),
+            ("keys", queries if keys is None else keys, k_len),
+        ):
             if len(tokens) != want:
                 raise ValueError(f"{name}: got {len(tokens)} tokens, want {want}")
         chosen = (("layer", layer, num_layers), ("head", head, num_heads), ("query", query, q_len))
         for name, value, size in chosen:
+            checks.whole(**{name: value})
             if not 0 <= value < size:
                 raise ValueError(f"{name}: got {value}, want 0 to {size - 1}")
         super().__init__(
@@ -70,7 +80,23 @@ class AttentionExplorer(anywidget.AnyWidget):
         )
 
 
-def slideshow(figures: Sequence, labels: Sequence, *, label: str, alt, start=0, control="slider"):
+class Slideshow(anywidget.AnyWidget):
+    """A slider or a list above pictures that were drawn beforehand; `slideshow` makes it."""
+
+    _esm = _STATIC / "slideshow.js"
+    _css = _STATIC / "slideshow.css"
+    pictures = traitlets.List(traitlets.Unicode()).tag(sync=True)  # PNG, in base64
+    size = traitlets.List(traitlets.Int()).tag(sync=True)  # width and height in pixels
+    alts = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    labels = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    label = traitlets.Unicode().tag(sync=True)
+    control = traitlets.Unicode().tag(sync=True)
+    index = traitlets.Int().tag(sync=True)
+
+
+def slideshow(
+    figures: Sequence, labels: Sequence, *, label: str, alt, start: int = 0, control: str = "slider"
+) -> Slideshow:
     """A slider (or a drop-down list) over pictures that were drawn beforehand.
 
     Args:
@@ -82,13 +108,19 @@ def slideshow(figures: Sequence, labels: Sequence, *, label: str, alt, start=0, 
         start: index of the figure to show first.
         control: "slider" or "dropdown".
 
-    Returns:
-        An ipywidgets VBox: the control above a Stack of pictures, linked in the browser.
-
     Raises:
-        ValueError: for lengths that differ, an unknown control, or a start out of range.
+        ValueError: for lengths that differ, figures of several sizes, an unknown control, or a
+            start out of range.
     """
-    labels = [str(value) for value in labels]
+    for name, value in (("figures", figures), ("labels", labels)):
+        if not isinstance(value, Iterable):
+            raise ValueError(f"{name}: got {value!r}, want a list")
+    figures, labels = list(figures), [str(value) for value in labels]
+    if bad := [figure for figure in figures if not isinstance(figure, Figure)]:
+        raise ValueError(f"figures: got {bad[0]!r}, want matplotlib Figures")
+    if not isinstance(label, str) or not isinstance(alt, str | Sequence):
+        raise ValueError(f"label and alt: got {label!r} and {alt!r}, want texts")
+    checks.whole(start=start)
     if not figures or len(figures) != len(labels):
         raise ValueError(f"labels: got {len(labels)}, want one for each of {len(figures)} figures")
     alts = [f"{alt} ({label} {value})" for value in labels] if isinstance(alt, str) else list(alt)
@@ -96,29 +128,26 @@ def slideshow(figures: Sequence, labels: Sequence, *, label: str, alt, start=0, 
         raise ValueError(f"alt: got {len(alts)} texts, want one string or {len(labels)}")
     if not 0 <= start < len(figures):
         raise ValueError(f"start: got {start}, want 0 to {len(figures) - 1}")
-    kinds = {"slider": ipywidgets.SelectionSlider, "dropdown": ipywidgets.Dropdown}
-    if control not in kinds:
-        raise ValueError(f"control: got {control!r}, want one of {sorted(kinds)}")
-    chooser = kinds[control](
-        options=labels,
+    if control not in ("slider", "dropdown"):
+        raise ValueError(f"control: got {control!r}, want 'slider' or 'dropdown'")
+    pictures = [_png(figure) for figure in figures]
+    sizes = {size for _, size in pictures}
+    if len(sizes) > 1:
+        raise ValueError(f"figures: got sizes {sorted(sizes)}, want one")
+    return Slideshow(
+        pictures=[base64.b64encode(data).decode() for data, _ in pictures],
+        size=list(sizes.pop()),
+        alts=alts,
+        labels=labels,
+        label=label,
+        control=control,
         index=start,
-        description=label,
-        style={"description_width": "initial"},
-        layout={"width": "100%" if control == "slider" else "max-content", "max_width": "32em"},
     )
-    chooser.add_class("tl-chooser")
-    slides = [
-        ipywidgets.HTML(_image(figure, text), layout={"width": "100%"})
-        for figure, text in zip(figures, alts, strict=True)
-    ]
-    stack = ipywidgets.Stack(slides, selected_index=start, layout={"width": "100%"})
-    ipywidgets.jslink((chooser, "index"), (stack, "selected_index"))
-    return ipywidgets.VBox([chooser, stack])
 
 
 def _layers(weights) -> tuple[list[str], torch.Tensor]:
     """Names of the layers, and all weights in one tensor (layers, heads, q_len, k_len)."""
-    if isinstance(weights, Mapping):
+    if isinstance(weights, Mapping) and all(map(torch.is_tensor, weights.values())):
         shapes = {tuple(w.shape) for w in weights.values()}
         if len(shapes) != 1 or len(shape := shapes.pop()) != 4 or shape[0] != 1:
             raise ValueError(
@@ -126,25 +155,32 @@ def _layers(weights) -> tuple[list[str], torch.Tensor]:
                 "want layers of one shape, (1, heads, q_len, k_len)"
             )
         weights = torch.cat(list(weights.values()))
+    if not isinstance(weights, torch.Tensor | np.ndarray):
+        raise ValueError(f"weights: got {type(weights).__name__}, want a tensor or a dict of them")
     w = torch.as_tensor(weights)
+    if w.is_meta or w.is_complex():
+        raise ValueError(f"weights: got {w.dtype} on {w.device}, want shares")
     if not 2 <= w.ndim <= 4:
         raise ValueError(f"weights: got shape {tuple(w.shape)}, want (layers, heads, q_len, k_len)")
     w = w[(None,) * (4 - w.ndim)]
+    if not w.numel() or not ((w >= 0) & (w < 1.01)).all():  # a little above 1 is bfloat16's 1
+        raise ValueError("weights: got none, or NaN, negative ones or ones above 1, want shares")
     return [str(i + 1) for i in range(len(w))], w
 
 
-def _image(figure, alt: str) -> str:
-    """The figure as an <img> that carries its own data, its size and its alternative text."""
+def _texts(name: str, values) -> list[str]:
+    """Labels as a list: a string is one of characters."""
+    if not isinstance(values, Sequence) or not all(isinstance(value, str) for value in values):
+        raise ValueError(f"{name}: got {values!r}, want strings")
+    return list(values)
+
+
+def _png(figure) -> tuple[bytes, tuple[int, int]]:
+    """The figure as a small PNG, and its width and height in pixels."""
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png", dpi=150, transparent=True)
     plt.close(figure)
     picture = Image.open(drawn).quantize(128, method=Image.Quantize.FASTOCTREE)
     packed = io.BytesIO()
     picture.save(packed, format="png", optimize=True)
-    data = base64.b64encode(packed.getvalue()).decode()
-    width, height = picture.size
-    return (
-        f'<img class="tl-slide" alt="{escape(alt)}" width="{width}" height="{height}" '
-        f'decoding="sync" style="width:100%;height:auto;background:#fff" '
-        f'src="data:image/png;base64,{data}">'
-    )
+    return packed.getvalue(), picture.size

@@ -55,7 +55,7 @@ def save_checkpoint(
     save(model, partial / "model.safetensors")
     torch.save(state, partial / "state.pt")
     sums = [f"{_sha256(partial / n)}  {n}\n" for n in ("model.safetensors", "state.pt")]
-    (partial / "SHA256SUMS").write_text("".join(sums))
+    (partial / "SHA256SUMS").write_text("".join(sums), encoding="utf-8", newline="\n")
     for path in (partial / "state.pt", partial / "SHA256SUMS", partial):
         sync(path)
     os.rename(partial, final)
@@ -79,7 +79,7 @@ def latest_checkpoint(folder: str | os.PathLike) -> Checkpoint | None:
     damaged = []
     for path in sorted(Path(folder).glob("step-*"), reverse=True):
         try:
-            for line in (path / "SHA256SUMS").read_text().splitlines():
+            for line in (path / "SHA256SUMS").read_text(encoding="utf-8").splitlines():
                 expected, name = line.split()
                 if _sha256(path / name) != expected:
                     raise ValueError(f"{name} is not what was written")

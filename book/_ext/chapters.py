@@ -1,0 +1,170 @@
+"""A chapter's page: what is folded on it, and the line under its title.
+
+All of it is decided on the notebook before it is read, so that the notebook in JupyterLab needs
+nothing but its tags.
+
+- A heading's cell that is tagged `deep` begins a section that the page folds.
+- A cell of nothing but imports is folded to one line that says how many there are.
+- A cell of nothing but assertions and prints is folded under what it printed.
+- Under the title: the minutes to read the core and all, the time to run, the chapters it needs.
+"""
+
+import ast
+import json
+import re
+import sys
+from pathlib import Path
+
+from docutils import nodes
+from IPython.core.inputtransformer2 import TransformerManager
+
+ROOT = Path(__file__).resolve().parents[2]
+TIMES = ROOT / "book/times.json"  # seconds that each notebook runs; `make times` rewrites it
+
+# How long a reader takes: words a minute, and seconds for a line of code and for a picture.
+WORDS, LINE, PICTURE = 230, 3, 15
+
+CHECKS = ("assert_close", "print", "gradcheck")
+HEADING = re.compile(r"(#{1,6}) .+")
+
+
+def on_read(app, docname, source):
+    """Sphinx's `source-read`: the notebook as the page shall show it."""
+    path = Path(app.env.doc2path(docname))
+    if path.suffix == ".ipynb":
+        notebook = json.loads(source[0])
+        source[0] = json.dumps(as_page(notebook, path.stem))
+
+
+def as_page(notebook: dict, name: str) -> dict:
+    """The notebook with marks for what is folded, and the line under its title."""
+    cells = notebook["cells"]
+    line = facts(cells, name)
+    for cell in cells:
+        cell["source"] = text = "".join(cell["source"])
+        tags = cell["metadata"].setdefault("tags", [])
+        if cell["cell_type"] == "markdown" and "deep" in tags:
+            cell["source"] = f"{{.deep}}\n{text}"
+        elif cell["cell_type"] == "code" and (fold := folded(text, cell["outputs"])):
+            tag, prompt = fold
+            tags += [tag, "hide-input"]
+            cell["metadata"]["mystnb"] = {"code_prompt_show": prompt, "code_prompt_hide": prompt}
+    title, _, rest = cells[0]["source"].partition("\n")
+    cells[0]["source"] = f"{title}\n\n{{.facts}}\n{line}\n{rest}"
+    return notebook
+
+
+def folded(text: str, outputs: list) -> tuple[str, str] | None:
+    """The tag and the words of a cell that is folded by what it holds; None where it stays open."""
+    body = ast.parse(TransformerManager().transform_cell(text)).body
+    imported = [node for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
+    if imported and not outputs and all(node in imported or _sets_up(node) for node in body):
+        count = sum(len(node.names) for node in imported)
+        return "imports", f"{count} import{'s' * (count != 1)}"
+    checks = [node for node in body if isinstance(node, ast.Assert) or _calls(node, CHECKS[::2])]
+    if checks and outputs and all(n in checks or _calls(n, CHECKS) for n in body):
+        return "check", "How this is checked"
+    return None
+
+
+def _calls(node: ast.stmt, names: tuple[str, ...]) -> bool:
+    """Whether a statement is a call of one of the functions."""
+    call = node.value if isinstance(node, ast.Expr) else None
+    return isinstance(call, ast.Call) and ast.unparse(call.func).split(".")[-1] in names
+
+
+def _sets_up(node: ast.stmt) -> bool:
+    """Whether a statement gives nothing that the page uses: a call whose result is dropped."""
+    if isinstance(node, ast.Assign):
+        return ast.unparse(node.targets[0]) == "_"
+    return isinstance(node, ast.Expr)
+
+
+# --- the line under the title ----------------------------------------------------------------
+
+
+def facts(cells: list[dict], name: str) -> str:
+    """As "core 30 min · all 60 min · runs 0:40 · needs 2, 3", in Markdown."""
+    core, whole = minutes(cells)
+    said = [f"core {core} min", f"all {whole} min"] if core < whole else [f"{whole} min"]
+    if seconds := json.loads(TIMES.read_text()).get(name):
+        said.append(f"runs {seconds // 60}:{seconds % 60:02}")
+    if chapters := needs(cells, int(name.split("_")[0])):
+        said.append("needs " + ", ".join(f"[{n}]({_file(n)})" for n in chapters))
+    return " · ".join(said)
+
+
+def minutes(cells: list[dict]) -> tuple[int, int]:
+    """How long the core and all of it take to read, to five minutes; solutions do not count."""
+    core = whole = 0.0
+    depth = 0  # that of the heading of the deep section we are in
+    for cell in cells:
+        text, tags = "".join(cell["source"]), cell["metadata"].get("tags", [])
+        if cell["cell_type"] == "markdown":
+            heading = HEADING.match(text)
+            if heading and (not depth or len(heading[1]) <= depth):
+                depth = len(heading[1]) if "deep" in tags else 0
+            seconds = len(text.split()) / WORDS * 60
+        elif {"hide-cell", "hide-input"} & {*tags}:
+            seconds = 0 if "hide-cell" in tags else _pictures(cell) * PICTURE
+        else:
+            seconds = len(text.splitlines()) * LINE + _pictures(cell) * PICTURE
+        whole += seconds
+        core += seconds * (not depth)
+    return tuple(max(5, round(seconds / 300) * 5) for seconds in (core, whole))
+
+
+def _pictures(cell: dict) -> int:
+    """How many drawings, figures and widgets a cell puts out."""
+    kinds = ("image/png", "text/html", "application/vnd.jupyter.widget-view+json")
+    return sum(any(kind in out.get("data", {}) for kind in kinds) for out in cell["outputs"])
+
+
+def needs(cells: list[dict], chapter: int) -> list[int]:
+    """The earlier chapters that derive what this one imports."""
+    sys.path.append(str(ROOT / "tests/notebooks"))
+    from test_order import DERIVED, imports, is_within, ours
+
+    used = set()
+    for cell in cells:
+        if cell["cell_type"] == "code":
+            code = TransformerManager().transform_cell("".join(cell["source"]))
+            used |= {*ours(imports(ast.parse(code)))}
+    return [n for n, names in DERIVED.items()
+            if n < chapter and any(is_within(name, names) for name in used)]  # fmt: skip
+
+
+def _file(chapter: int) -> str:
+    return next((ROOT / "notebooks").glob(f"{chapter:02}_*.ipynb")).name
+
+
+# --- the rendered page -----------------------------------------------------------------------
+
+
+def fold_sections(app, doctree, docname):
+    """What follows the heading of a deep section goes into a `details`."""
+    for section in list(doctree.findall(nodes.section)):
+        if "deep" not in section["classes"]:
+            continue
+        title, *rest = section.children
+        words = sum(len(node.astext().split()) for node in rest)
+        section.children = [title, _raw(f"<details class=\"deep\"><summary>Deeper, {words:,} words"
+                                        "</summary>"), *rest, _raw("</details>")]  # fmt: skip
+
+
+def lead_drawings_to_pages(app, pagename, templatename, context, doctree):
+    """In JupyterLab the boxes of a drawing lead to notebooks, in the book to their pages."""
+    link = r'(<a href="\d\d_\w+)\.ipynb(?=">\s*(?:<g>|<rect))'
+    context["body"] = re.sub(link, r"\1.html", context.get("body", ""))
+
+
+def _raw(html: str) -> nodes.raw:
+    return nodes.raw("", html, format="html")
+
+
+def setup(app):
+    """Connect the parts."""
+    app.connect("source-read", on_read)
+    app.connect("doctree-resolved", fold_sections)
+    app.connect("html-page-context", lead_drawings_to_pages, priority=995)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

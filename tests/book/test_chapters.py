@@ -1,0 +1,135 @@
+"""What the extension makes of a chapter: what it folds, and what it says under the title."""
+
+import json
+import sys
+from types import SimpleNamespace
+
+import nbformat
+import pytest
+from conftest import ROOT
+from docutils import nodes
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
+
+sys.path.insert(0, str(ROOT / "book/_ext"))
+import chapters
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+PRINTED = [new_output("stream", text="0.12\n")]
+PICTURE = [new_output("display_data", data={"image/png": ""})]
+
+
+@pytest.mark.parametrize(
+    ("text", "outputs", "fold"),
+    [
+        ("import re\nimport torch", [], ("imports", "2 imports")),
+        ("from torch import nn", [], ("imports", "1 import")),
+        (
+            "from a import b, c\nplots.use_style()\n_ = torch.manual_seed(0)",
+            [],
+            ("imports", "2 imports"),
+        ),
+        ("%matplotlib inline\nimport torch", [], ("imports", "1 import")),
+        ("import torch\nx = torch.ones(3)", [], None),  # the page goes on with x
+        ("import torch\nprint(torch.ones(3))", PRINTED, None),  # there is something to see
+        ("x = 3", [], None),
+        ("assert_close(mine, lib)\nprint(gap)", PRINTED, ("check", "How this is checked")),
+        ("torch.testing.assert_close(a, b)", PRINTED, ("check", "How this is checked")),
+        ("print(gap)\nassert gap < 1e-6", PRINTED, ("check", "How this is checked")),
+        ("assert gap < 1e-6", [], None),  # nothing would be left
+        ("gap = mine - lib\nassert gap < 1e-6\nprint(gap)", PRINTED, None),
+        ("print(gap)", PRINTED, None),
+    ],
+)
+def test_cells_are_folded_by_what_they_hold(text, outputs, fold):
+    assert chapters.folded(text, outputs) == fold
+
+
+def chapter(*cells) -> dict:
+    """A chapter of these cells, as it stands in its file."""
+    notebook = nbformat.v4.new_notebook(
+        cells=[new_markdown_cell("# A title\n\nA promise."), *cells]
+    )
+    return json.loads(nbformat.writes(notebook))
+
+
+def deep(text: str):
+    """A heading's cell with the tag."""
+    return new_markdown_cell(text, metadata={"tags": ["deep"]})
+
+
+def test_a_page_has_its_marks_and_nothing_else_is_changed(monkeypatch, tmp_path):
+    (tmp_path / "times.json").write_text('{"07_some": 100}')
+    monkeypatch.setattr(chapters, "TIMES", tmp_path / "times.json")
+    code = new_code_cell("import torch"), new_code_cell("x = 3\nx")
+    page = chapters.as_page(chapter(deep("## More"), *code), "07_some")
+    texts = [cell["source"] for cell in page["cells"]]
+    assert texts[0] == "# A title\n\n{.facts}\n5 min · runs 1:40\n\nA promise."
+    assert texts[1:] == ["{.deep}\n## More", "import torch", "x = 3\nx"]
+    tags = [cell["metadata"]["tags"] for cell in page["cells"]]
+    assert tags == [[], ["deep"], ["imports", "hide-input"], []]
+    assert page["cells"][2]["metadata"]["mystnb"]["code_prompt_show"] == "1 import"
+
+
+def test_minutes_are_those_of_words_code_and_pictures():
+    words = "word " * 230
+    core = [new_markdown_cell(words * 10), new_code_cell("x\n" * 100), *[
+        new_code_cell("plot()", outputs=PICTURE) for _ in range(20)]]  # fmt: skip
+    # 10 minutes of words, 5 of code, 20 pictures of 15 s with a line of 3 s
+    assert chapters.minutes(core) == (20, 20)
+    solution = new_code_cell("x\n" * 1000, metadata={"tags": ["hide-cell"]})
+    assert chapters.minutes([*core, solution]) == (20, 20)
+    more = [deep("## More"), new_markdown_cell("### Still more\n" + words * 10)]
+    assert chapters.minutes([*core, *more]) == (20, 30)
+    again = new_markdown_cell("## On the road again\n" + words * 10)
+    assert chapters.minutes([*core, *more, again]) == (30, 40)
+
+
+@pytest.mark.parametrize(
+    ("text", "chapter", "needed"),
+    [
+        ("from transformer_lib.layers.masks import causal_mask", 1, []),
+        ("from transformer_lib.layers.masks import causal_mask", 3, [1]),
+        ("def f():\n    from transformer_lib.layers import multi_head, positions", 4, [2, 3]),
+        ("import torch\nfrom transformer_lib.show import plots", 4, []),
+    ],
+)
+def test_a_chapter_needs_those_whose_symbols_it_imports(text, chapter, needed):
+    assert chapters.needs([new_code_cell(text)], chapter) == needed
+
+
+def test_the_line_names_needed_chapters_by_links():
+    cells = chapter(new_code_cell("from transformer_lib.layers import attention"))["cells"]
+    assert chapters.facts(cells, "02_multi_head").endswith("needs [1](01_attention.ipynb)")
+
+
+def test_what_follows_a_deep_heading_is_folded_and_the_heading_stays():
+    section = nodes.section("", nodes.title(text="More"), nodes.paragraph(text="two words"),
+                            classes=["deep"])  # fmt: skip
+    document = SimpleNamespace(findall=section.findall)
+    chapters.fold_sections(None, document, "")
+    title, start, text, end = section.children
+    assert (title.astext(), text.astext()) == ("More", "two words")
+    assert start.astext() == '<details class="deep"><summary>Deeper, 2 words</summary>'
+    assert end.astext() == "</details>"
+
+
+def test_drawings_lead_to_pages():
+    context = {"body": '<a href="02_multi_head.ipynb"><g><rect/></g></a> <a href="x.ipynb">x</a>'}
+    chapters.lead_drawings_to_pages(None, "", "", context, None)
+    assert context["body"] == (
+        '<a href="02_multi_head.html"><g><rect/></g></a> <a href="x.ipynb">x</a>'
+    )
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_deep_section_is_folded_in_jupyterlab_too(path):
+    for cell in nbformat.read(path, as_version=4).cells:
+        if "deep" in cell.metadata.get("tags", []):
+            assert cell.source.startswith("## ")
+            assert cell.metadata["jp-MarkdownHeadingCollapsed"] is True
+
+
+def test_times_are_those_of_notebooks_that_are_there():
+    times = json.loads(chapters.TIMES.read_text())
+    assert set(times) <= {path.stem for path in NOTEBOOKS}
+    assert all(isinstance(seconds, int) and seconds > 0 for seconds in times.values())

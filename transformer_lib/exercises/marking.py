@@ -1,0 +1,127 @@
+"""How an answer is marked: by what it does on random inputs, not by how it is written.
+
+A wrong answer is compared with the wrong functions that readers are known to write. One that does
+the same on all inputs is named, however it is written; any other is told which property it breaks,
+on an example small enough to be followed by hand.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+INPUTS = 12
+EXACT, ROUNDED = 1e-9, 1e-4  # largest differences: of a right answer, and of one in float32
+
+
+class Mark(str):
+    """What is said of an answer; a notebook shows it as it is."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """A function to be written, and what is known about it.
+
+    Args:
+        right: the function itself.
+        draw: inputs of random sizes, in float64.
+        small: inputs for an example by hand, of whole numbers.
+        mistakes: wrong functions, by a sentence that says what each does.
+        properties: tests of (function, inputs) that the right one passes, by a sentence each.
+    """
+
+    right: Callable[..., Tensor]
+    draw: Callable[[], tuple]
+    small: Callable[[], tuple]
+    mistakes: Mapping[str, Callable[..., Tensor]]
+    properties: Mapping[str, Callable[[Callable, tuple], bool]]
+
+
+def mark(exercise: Exercise, mine: Callable) -> Mark:
+    """Say whether a function is right, and if not, what it looks like.
+
+    Args:
+        exercise: what is asked for.
+        mine: the reader's function.
+
+    Raises:
+        ValueError: if `mine` is not a function.
+    """
+    if not callable(mine):
+        raise ValueError(f"mine must be a function, got {type(mine).__name__}")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        inputs = [exercise.draw() for _ in range(INPUTS)]
+        examples = [exercise.small() for _ in range(INPUTS)]
+    wanted = [exercise.right(*given) for given in inputs]
+    try:
+        got = [_call(mine, given) for given in inputs]
+    except Exception as error:  # whatever the reader's function does
+        return Mark(f"Not yet: it raises {type(error).__name__}: {error}")
+    for given, answer, want in zip(inputs, got, wanted, strict=True):
+        if not isinstance(answer, Tensor):
+            return Mark(f"Not yet: it gives {type(answer).__name__}, and should give a tensor.")
+        if answer.shape != want.shape:
+            return Mark(
+                f"Not yet: for inputs of shapes {_shapes(given)} it gives {tuple(answer.shape)}, "
+                f"and should give {tuple(want.shape)}."
+            )
+    if _alike(got, wanted, EXACT):
+        return Mark(f"Right, on {INPUTS} random inputs.")
+    if _alike(got, wanted, ROUNDED):
+        return Mark("Nearly: right to four digits only. Is something in it float32?")
+    for said, mistake in exercise.mistakes.items():
+        if _alike(got, [mistake(*given) for given in inputs], ROUNDED):
+            return Mark(f"Not yet. It looks like this: {said}")
+    return _counterexample(exercise, mine, [*examples, *inputs])
+
+
+def _counterexample(exercise: Exercise, mine: Callable, examples: list[tuple]) -> Mark:
+    """The first property that an unknown wrong answer breaks, and an input where it shows."""
+    names = inspect.signature(exercise.right).parameters
+    properties = {**exercise.properties, "It is not the function that is asked for.": None}
+    for said, holds in properties.items():
+        for given in examples:
+            got, want = _call(mine, given), exercise.right(*given)
+            if _alike([got], [want], ROUNDED):
+                continue
+            if holds is None or not holds(lambda *args: _call(mine, args), given):
+                shown = (
+                    f"{name} = {_numbers(x, 2)}" for name, x in zip(names, given, strict=False)
+                )
+                digits = 2 if _numbers(got, 2) != _numbers(want, 2) else 5
+                return Mark(
+                    f"Not yet. {said}\nFor {', '.join(shown)}\n"
+                    f"it gives {_numbers(got, digits)}\nand should give {_numbers(want, digits)}."
+                )
+    raise AssertionError("an answer that is wrong on some input is wrong on one of them")
+
+
+def _call(function: Callable, given: tuple) -> Tensor:
+    """Call a function on copies: it may write into what it is given."""
+    return function(*(x.clone() if isinstance(x, Tensor) else x for x in given))
+
+
+def _alike(got: list[Tensor], wanted: list[Tensor], tolerance: float) -> bool:
+    """Whether all are the same, NaN at the same places included."""
+    return all(
+        a.shape == b.shape
+        and torch.allclose(a.double(), b.double(), rtol=0, atol=tolerance, equal_nan=True)
+        for a, b in zip(got, wanted, strict=True)
+    )
+
+
+def _numbers(x: Tensor, digits: int) -> str:
+    """A tensor as one writes it by hand."""
+    if x.dtype == torch.bool:
+        return str(x.tolist())
+    return str([[round(value, digits) + 0.0 for value in row] for row in x.tolist()])
+
+
+def _shapes(given: tuple) -> str:
+    return ", ".join(str(tuple(x.shape)) for x in given)

@@ -1,0 +1,250 @@
+"""Drawings of what the code does: each is made from a run of it, and shows what happened there.
+
+Nothing is drawn from memory. Names are those of the attributes, shapes those of the tensors that
+passed, and a norm, a plus or a factor stands where the run had one.
+"""
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+from transformer_lib.show.canvas import WIDTH, Canvas
+from transformer_lib.show.runs import Event, watch
+from transformer_lib.show.steps import attention_steps, behind, factors_of
+from transformer_lib.show.streams import Column, alike, put, segments, shape_of, weights_said
+
+
+def attention(formula: Callable, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None):
+    """Draw one head of attention, number for number.
+
+    Each product stands where its two factors meet: rows come from the left, columns from above.
+
+    Args:
+        formula: a function of q, k, v and, where one is given, the mask; it is run.
+        q: (q_len, head_dim).
+        k: (k_len, head_dim).
+        v: (k_len, v_dim).
+        mask: boolean (q_len, k_len), True = may attend.
+
+    Returns:
+        A `Canvas`, which a notebook shows.
+
+    Raises:
+        ValueError: if `formula` does not multiply two matrices and their result with a third, as
+            plain operations.
+    """
+    run = watch(formula, *((q, k, v) if mask is None else (q, k, v, mask)))
+    found = attention_steps(run.operations())
+    if found is None or q.dim() != 2:
+        raise ValueError(
+            "formula must make scores by one matrix product, and its output from them by another, "
+            f"on matrices; got the operations {[event.name for event in run.operations()]}"
+        )
+    scores, steps, output = found
+    scores, weights, out = scores.got, output.given[0], run.got
+    (q_len, head_dim), (k_len, v_dim) = q.shape, v.shape
+    steps_said = ", then ".join(steps) or "nothing"
+    c = Canvas(
+        f"Attention: {q_len} queries, {k_len} keys",
+        f"q, {tuple(q.shape)}, stands left of the scores, {tuple(scores.shape)}, and the transpose "
+        f"of k, {tuple(k.T.shape)}, above them. Between scores and weights: {steps_said}. Left of "
+        f"the output, {tuple(out.shape)}, stand the weights, and above it v, {tuple(v.shape)}.",
+    )
+    cell = min(22, (WIDTH - 76) / (head_dim + k_len + v_dim))
+    x_scores = 4 + head_dim * cell + 30
+    x_values = x_scores + k_len * cell + 36
+    middle, right = x_scores + k_len * cell / 2, x_values + v_dim * cell / 2
+    y_keys, y_scores = 44, 44 + head_dim * cell + 46
+    y_weights = y_scores + q_len * cell + 30 + max(1, len(steps)) * 34
+    y_values = y_weights - 46 - k_len * cell
+    c.text(middle, 12, "kᵀ", "name key")
+    c.text(middle, 30, shape_of(k.T), "shape")
+    c.grid(x_scores, y_keys, k.T, "key", cell=cell)
+    c.line((middle, y_keys + head_dim * cell + 5), (middle, y_scores - 22), tip=False)
+    c.text(4 + head_dim * cell / 2, y_scores - 32, "q", "name query")
+    c.text(4 + head_dim * cell / 2, y_scores - 14, shape_of(q), "shape")
+    c.grid(4, y_scores, q, "query", cell=cell)
+    c.line(*_across(4 + head_dim * cell, x_scores, y_scores + q_len * cell / 2))
+    c.text(middle, y_scores - 13, f"q kᵀ {shape_of(scores)}", "shape")
+    c.grid(x_scores, y_scores, scores, "score", cell=cell)
+    y = y_scores + q_len * cell
+    c.line((middle, y + 4), (middle, y_weights - 24))
+    for i, step in enumerate(steps):
+        c.box(middle, y + 24 + 34 * i, _wide(step), 22, step, "plain")
+    c.text(middle, y_weights - 13, f"weights {shape_of(weights)}", "shape")
+    shut = None if mask is None else weights != 0
+    c.grid(x_scores, y_weights, weights, "score", cell=cell, mask=shut)
+    c.text(right, y_values - 32, "v", "name value")
+    c.text(right, y_values - 14, shape_of(v), "shape")
+    c.grid(x_values, y_values, v, "value", cell=cell)
+    c.line((right, y_values + k_len * cell + 5), (right, y_weights - 24), tip=False)
+    c.line(*_across(x_scores + k_len * cell, x_values, y_weights + q_len * cell / 2))
+    c.text(right, y_weights - 13, f"output {shape_of(out)}", "shape")
+    c.grid(x_values, y_weights, out, "value", cell=cell)
+    return c
+
+
+def multi_head(layer: nn.Module, *inputs: Tensor, **named) -> Canvas:
+    """Draw a layer of several heads: projections, split, attention of all heads, concatenation.
+
+    Which projection is the query's is not read off its name: it is the one whose numbers became
+    the left factor of the scores.
+
+    Args:
+        layer: the layer; it is run.
+        *inputs: its arguments, x (batch, q_len, d_model) first.
+        **named: more of them. With `return_weights=True` our layer computes the formula step by
+            step, and the steps are drawn; without, the fused kernel is one box.
+
+    Returns:
+        A `Canvas`.
+
+    Raises:
+        ValueError: if no attention is seen in the run.
+    """
+    run = watch(layer, *inputs, **named)
+    parts = run.parts()
+    factors, steps, weights = factors_of(run.operations())
+    *before, last = parts
+    columns = {role: behind(factor, before) for role, factor in factors.items()}
+    heads = factors["query"].size(1)
+    x = inputs[0]
+    c = Canvas(
+        f"{heads} heads of attention",
+        f"From {shape_of(x)} "
+        + ", ".join(f"{_names(calls)} makes the {role}" for role, calls in columns.items())
+        + f", each cut into {heads} heads, {shape_of(factors['query'])}. In every head: "
+        + ", ".join(steps)
+        + f". The heads, side by side, {shape_of(run.got)}, go through {last.own_name}. "
+        + weights_said(parts),
+    )
+    at = {"query": 60, "key": 180, "value": 300}
+    sources = {id(call[0].tensors[0]) for call in columns.values()}
+    c.text(180, 12, f"x {shape_of(x)}", "shape")
+    if len(sources) > 1:
+        other = columns["key"][0].tensors[0]
+        c.text(300, 30, f"other {shape_of(other)}", "shape")
+    bottoms = []
+    for role, calls in columns.items():
+        start = (180, 22) if calls[0].tensors[0] is columns["query"][0].tensors[0] else (300, 40)
+        y = 70
+        c.line(start, (start[0], 48), (at[role], 48), (at[role], y - 20))
+        for i, call in enumerate(calls):
+            if i:
+                c.line((at[role], y + 18), (at[role], y + 34))
+                y += 52
+            put(c, call, at[role], y, 114, 36, _kind(call, role))
+        bottoms.append(y + 18)
+    y = max(bottoms)
+    for role, bottom in zip(columns, bottoms, strict=True):
+        c.line((at[role], bottom), (at[role], y + 30))
+        c.text(at[role], y + 42, shape_of(factors[role]), f"shape {role}")
+        c.line((at[role], y + 52), (at[role], y + 70))
+    y += 70
+    height = 34 + 30 * len(steps) + (22 if weights is not None else 0)
+    for shadow in range(min(heads, 4) - 1, -1, -1):  # the heads behind one another
+        c.box(180 + 5 * shadow, y + height / 2 - 5 * shadow, 320, height, "", "weights score")
+    c.text(180, y + 14, f"{heads} heads, each of them", "name")
+    for i, step in enumerate(steps):
+        c.box(180, y + 40 + 30 * i, _wide(step), 22, step, "plain")
+    y += height
+    if weights is not None:
+        c.text(180, y - 12, f"weights {shape_of(weights)}", "shape")
+    c.line((180, y), (180, y + 18), tip=False)
+    c.text(180, y + 28, f"heads side by side {shape_of(last.tensors[0])}", "shape")
+    c.line((180, y + 38), (180, y + 56))
+    y += 74
+    put(c, last, 180, y, 150, 36, _kind(last))
+    c.line((180, y + 18), (180, y + 38))
+    c.text(180, y + 50, f"output {shape_of(run.got)}", "shape")
+    return c
+
+
+def layer(module: nn.Module, *inputs: Tensor, **named) -> Canvas:
+    """Draw a layer around its residual stream.
+
+    Pre-norm, post-norm, or no norm at all is what the run showed: a plus stands where the sum of
+    what went in and what a part gave was found in the next tensor.
+
+    Args:
+        module: a layer of an encoder or a decoder; it is run.
+        *inputs: its arguments, x (batch, seq_len, d_model) first.
+        **named: more of them.
+
+    Returns:
+        A `Canvas`.
+
+    Raises:
+        ValueError: if a part reads a tensor that is no sum of those before it.
+    """
+    run = watch(module, *inputs, **named)
+    parts, x = run.parts(), inputs[0]
+    pairs = segments(x, parts, run.got)
+    c = Canvas(
+        f"{type(module).__name__}: {_names(parts)}",
+        f"A stream of shape {shape_of(x)} runs straight down. "
+        + " ".join(
+            f"What {_names(aside)} makes of it is added to it." for _, aside in pairs if aside
+        )
+        + f" {weights_said(parts)}",
+    )
+    column = Column(c, stream=40, middle=204, width=220)
+    column.begin(f"x {_axes(x)}")
+    column.draw(pairs)
+    column.end(shape_of(run.got))
+    return c
+
+
+def stack(module: nn.Module, *inputs: Tensor, **named) -> Canvas:
+    """Draw a stack of layers, those that are alike once, with their number.
+
+    Args:
+        module: an encoder or a decoder; it is run.
+        *inputs: its arguments, x (batch, seq_len, d_model) first.
+        **named: more of them.
+
+    Returns:
+        A `Canvas`.
+
+    Raises:
+        ValueError: as `layer`.
+    """
+    run = watch(module, *inputs, **named)
+    groups = alike(run, run.parts())
+    c = Canvas(
+        f"{type(module).__name__}: a stack",
+        f"A stream of shape {shape_of(inputs[0])} runs through "
+        + ", then ".join(
+            f"{count} × {_names(run.parts(part.name)) or part.own_name}" for count, part in groups
+        )
+        + f". {weights_said(run.parts())}",
+    )
+    column = Column(c, stream=40, middle=204, width=220)
+    column.begin(f"x {_axes(inputs[0])}")
+    column.draw_stack(run, run.parts())
+    column.end(shape_of(run.got))
+    return c
+
+
+def _across(start: float, end: float, y: float) -> tuple[tuple[float, float], ...]:
+    return (start + 5, y), (end - 4, y)
+
+
+def _kind(part: Event, role: str = "score") -> str:
+    """How a part's box looks: in its colour, or empty where it has no weights."""
+    return f"weights {role}" if part.num_weights else "plain"
+
+
+def _wide(text: str) -> float:
+    """How wide a pill must be for its text."""
+    return 7 * len(text) + 26
+
+
+def _axes(x: Tensor) -> str:
+    """The shape in words: (batch 2, seq_len 10, d_model 512)."""
+    names = ("batch", "seq_len", "d_model")
+    return f"({', '.join(f'{name} {size}' for name, size in zip(names, x.shape, strict=True))})"
+
+
+def _names(parts: list[Event]) -> str:
+    return ", ".join(part.own_name for part in parts)

@@ -1,0 +1,146 @@
+"""What the page can compute: configurations and weights are refused here, before they travel.
+
+The page's arithmetic looks at names and shapes and believes them. A weight that does not fit would
+not stop it: it would draw NaN, or write plausible nonsense.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from transformer_lib import checks
+
+_ACTIVATIONS = ("relu", "relu2", "gelu", "gelu_tanh")
+_COUNTS = ("d_model", "num_heads", "num_layers")
+_PROJECTIONS = ("q_proj", "k_proj", "v_proj", "out_proj")
+
+Shapes = dict[str, tuple[int, ...]]
+
+
+def checked_config(config: Mapping[str, Any], *counts: str, **choices: tuple[str, ...]) -> dict:
+    """Those entries of a configuration that the page needs, in the order of their names.
+
+    Args:
+        config: of a model; further entries are left out.
+        counts: entries that are whole numbers of at least 1, besides those of every model.
+        choices: what the page knows of an entry.
+
+    Raises:
+        ValueError: if an entry is missing, or the page cannot compute with it.
+    """
+    _check_dict(config)
+    counts, choices = (*_COUNTS, *counts), choices | {"activation": _ACTIVATIONS}
+    needed = {*counts, *choices, "eps"}
+    if missing := sorted(needed - config.keys()):
+        raise ValueError(f"config must name {', '.join(missing)}, got {sorted(config)}")
+    for name, known in choices.items():
+        if config[name] not in known:
+            raise ValueError(f"config must have {name} one of {known}, got {config[name]!r}")
+    checks.at_least(1, **{name: config[name] for name in counts})
+    head_dim = checks.heads(config["d_model"], config["num_heads"])
+    checks.positive(eps=config["eps"])
+    max_len = config.get("max_len")
+    checks.at_least_or_none(1, max_len=max_len)
+    if config.get("positions") == "rotary" and head_dim % 2:
+        raise ValueError(f"config must have heads of even width for rotary, got {head_dim}")
+    if config.get("norm_first", True) is not True:
+        raise ValueError(f"config must be of pre-norm layers, got {config['norm_first']!r}")
+    return {name: config[name] for name in sorted(needed | {"max_len"} & config.keys())}
+
+
+def tensor(weights: Mapping[str, Tensor], name: str) -> Tensor:
+    """The tensor of that name.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    if not isinstance(weights, Mapping):
+        raise ValueError(f"weights must be a state dict, got {type(weights).__name__}")
+    if not isinstance(name, str):
+        raise ValueError(f"name must be a string, got {name!r}")
+    if not isinstance(weights.get(name), Tensor):
+        raise ValueError(f"weights must hold {name}, got {', '.join(map(str, weights)) or 'none'}")
+    return weights[name]
+
+
+def check_gpt_weights(config: Mapping[str, Any], weights: Mapping[str, Tensor]) -> None:
+    """Refuse weights of another model than a GPT of this configuration.
+
+    Raises:
+        ValueError: naming what is missing, left over or of another shape.
+    """
+    _check_dict(config)
+    vocab_size, d_model = len(tensor(weights, "embedding.weight")), config["d_model"]
+    needed: Shapes = {"embedding.weight": (vocab_size, d_model)}
+    if config["positions"] == "learned":
+        if config.get("max_len") is None:
+            raise ValueError("config must have max_len with learned positions, got None")
+        needed["positions.table.weight"] = (config["max_len"], d_model)
+    more: Shapes = {"head.weight": (vocab_size, d_model)}
+    _check("stack", config, weights, needed, more, norm_bias=config["norm"] == "layer")
+
+
+def check_vit_weights(config: Mapping[str, Any], weights: Mapping[str, Tensor]) -> None:
+    """Refuse weights of another model than a ViT of this configuration, on grey pictures.
+
+    Raises:
+        ValueError: naming what is missing, left over or of another shape.
+    """
+    _check_dict(config)
+    d_model, size = config["d_model"], config["patch_size"]
+    if config["image_size"] % size:
+        raise ValueError(
+            f"config must have an image_size that is a multiple of patch_size = {size}, "
+            f"got {config['image_size']}"
+        )
+    tokens = (config["image_size"] // size) ** 2 + (config["pooling"] == "class")
+    classes = len(tensor(weights, "head.weight"))
+    needed: Shapes = {
+        "patches.proj.weight": (d_model, size * size),
+        "patches.proj.bias": (d_model,),
+    }
+    needed |= {"head.weight": (classes, d_model)}
+    if config["pooling"] == "class":
+        needed["class_token"] = (d_model,)
+    if config["positions"] == "learned":
+        needed["positions.table.weight"] = (tokens, d_model)
+    _check("encoder", config, weights, needed, {"head.bias": (classes,)}, norm_bias=True)
+
+
+def _check_dict(config: Mapping[str, Any]) -> None:
+    if not isinstance(config, Mapping):
+        raise ValueError(f"config must be a dict, got {type(config).__name__}")
+
+
+def _check(
+    stack: str,
+    config: Mapping[str, Any],
+    weights: Mapping[str, Tensor],
+    needed: Shapes,
+    more: Shapes,
+    *,
+    norm_bias: bool,
+) -> None:
+    """Compare all weights with what is needed, and what may be there too."""
+    d_model = config["d_model"]
+    d_ff = len(tensor(weights, f"{stack}.layers.0.feed_forward.linear1.weight"))
+    norms = [f"{stack}.final_norm"]
+    for n in range(config["num_layers"]):
+        layer = f"{stack}.layers.{n}"
+        norms += [f"{layer}.norm1", f"{layer}.norm2"]
+        maps = {f"self_attention.{name}": (d_model, d_model) for name in _PROJECTIONS}
+        maps |= {"feed_forward.linear1": (d_ff, d_model), "feed_forward.linear2": (d_model, d_ff)}
+        needed |= {f"{layer}.{name}.weight": shape for name, shape in maps.items()}
+        more |= {f"{layer}.{name}.bias": shape[:1] for name, shape in maps.items()}
+    needed |= {f"{norm}.weight": (d_model,) for norm in norms}
+    if norm_bias:
+        more |= {f"{norm}.bias": (d_model,) for norm in norms}
+    if missing := sorted(needed.keys() - weights.keys()):
+        raise ValueError(f"weights must be those of config, got none for {', '.join(missing)}")
+    if others := sorted(weights.keys() - needed.keys() - more.keys()):
+        raise ValueError(f"weights must be those of config, got also {', '.join(others)}")
+    for name in weights:
+        shape, wanted = tuple(tensor(weights, name).shape), (needed | more)[name]
+        if shape != wanted:
+            raise ValueError(f"weights must be those of config, {name} {wanted}, got {shape}")

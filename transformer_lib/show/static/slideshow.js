@@ -1,0 +1,45 @@
+// A slide show: a slider or a list above pictures that were drawn beforehand.
+// State: pictures, alts, labels (one each), label (the control's name), index (which is shown).
+
+const make = (tag, attributes = {}, ...children) => {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  node.append(...children); // strings become text nodes, never markup
+  return node;
+};
+
+function render({ model, el }) {
+  const labels = model.get("labels");
+  const slider = model.get("control") === "slider";
+  const control = slider
+    ? make("input", { type: "range", min: 0, max: labels.length - 1, step: 1 })
+    : make("select", {}, ...labels.map((label, i) => make("option", { value: i }, label)));
+  const said = make("output", { class: "tls-said" });
+  const picture = make("img", { class: "tls-picture", decoding: "sync" });
+  const [width, height] = model.get("size");
+  Object.assign(picture, { width, height });
+  // On a phone the picture scrolls in a box of its own, by keys too.
+  const box = make("div", { class: "tls-box", tabindex: 0, role: "group" }, picture);
+  box.setAttribute("aria-label", `Picture for ${model.get("label")}`);
+
+  const update = () => {
+    const i = model.get("index");
+    control.value = i;
+    if (slider) control.setAttribute("aria-valuetext", labels[i]);
+    said.textContent = slider ? labels[i] : "";
+    picture.src = `data:image/png;base64,${model.get("pictures")[i]}`;
+    picture.alt = model.get("alts")[i];
+  };
+  control.addEventListener("input", () => {
+    model.set("index", Number(control.value));
+    model.save_changes();
+  });
+  model.on("change:index", update);
+  update();
+
+  const name = make("span", { class: "tls-label" }, model.get("label"));
+  const row = make("div", { class: "tls-control" }, make("label", {}, name, control), said);
+  el.append(make("div", { class: "tls" }, row, box));
+}
+
+export default { render };
