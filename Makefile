@@ -103,7 +103,7 @@ bench: $(INSTALLED) ## measure speed and memory against other implementations (T
 	@"$(BIN)/python" tests/benchmarks/run.py $(TABLE)
 
 train-%: $(INSTALLED) ## train what ships with the package (train-pronunciations STEPS=11000); goes on where it was stopped
-	@"$(BIN)/python" -m transformer_lib.recipes.$* $(STEPS:%=--steps %)
+	@"$(BIN)/python" -m transformer_lib train $* $(STEPS:%=--steps %)
 
 shake: $(INSTALLED) ## the changed chapters as other processors would run them (NB=05_encoder: one; ALL=1: all, and the package)
 	@"$(BIN)/python" tests/notebooks/shake.py --jobs $(JOBS) $(if $(ALL),--all) $(NB)

@@ -276,8 +276,8 @@ GOOD = {
     "attention_grid.rows": lambda: None,
     "attention_grid.columns": lambda: None,
     "save_checkpoint.state": dict,
-    "save_weights.file": lambda: folder() / "w.safetensors",
-    "load_weights.file": lambda: saved(),
+    "save.file": lambda: folder() / "w.safetensors",
+    "fill.file": lambda: saved(),
     "train.loss": lambda: lambda model, batch: model(batch).square().mean(),
     "train.model": lambda: remembered(),
     "train.batches": lambda: [ids()] * 3,
@@ -315,8 +315,8 @@ def pair_state(model):
 
 
 def saved():
-    from transformer_lib.weights import save_weights
+    from transformer_lib.weights import save
 
     file = folder() / "w.safetensors"
-    save_weights(gpt(), file)
+    save(gpt(), file)
     return file

@@ -14,7 +14,7 @@ from torch.testing import assert_close
 from transformer_lib.layers.multi_head import MultiHeadAttention
 from transformer_lib.layers.relative import RelativeAttention
 from transformer_lib.measure.maps import collect_attention
-from transformer_lib.weights import load_weights, save_weights
+from transformer_lib.weights import fill, save
 
 MODES = pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
 
@@ -136,8 +136,8 @@ def test_weights_come_back_from_a_file_bit_by_bit(subject, tmp_path):
     model, other = redraw(subject.make()).eval(), redraw(subject.make()).eval()
     inputs = subject.inputs(7)
     assert (subject.scores(model, inputs) != subject.scores(other, inputs)).any()
-    save_weights(model, tmp_path / "weights.safetensors")
-    load_weights(other, tmp_path / "weights.safetensors")
+    save(model, tmp_path / "weights.safetensors")
+    fill(other, tmp_path / "weights.safetensors")
     assert torch.equal(subject.scores(other, inputs), subject.scores(model, inputs))
 
 

@@ -12,6 +12,7 @@ from transformer_lib.data.pairs import Batch
 from transformer_lib.data.pronunciations import load_pronunciations
 from transformer_lib.measure.errors import error_rates
 from transformer_lib.recipes import pronunciations as recipe
+from transformer_lib.weights import load
 
 
 @pytest.fixture(scope="module")
@@ -23,20 +24,19 @@ def few(lexicon, count):
     return dict(islice(lexicon.items(), 0, None, len(lexicon) // count))
 
 
-def test_main_trains_measures_and_writes_weights_and_card(data, tmp_path, monkeypatch, capfd):
+def test_main_trains_measures_and_writes_weights_and_card(data, tmp_path, capfd):
     small = replace(data, dev=few(data.dev, 20), test=few(data.test, 20))
-    monkeypatch.setattr(recipe, "load_pronunciations", lambda **_: small)
+    short = replace(recipe.RECIPE, data=lambda: small)
     file = tmp_path / "new" / "w.safetensors"
     options = ["--steps", "2", "--checkpoint", str(tmp_path / "runs"), "--out", str(file)]
-    recipe.main(options)
-    assert "a fifth of the dev words" in capfd.readouterr().err
+    short.main(options)
+    assert "per 1.0" in capfd.readouterr().err
     assert file.stat().st_size < 4_000_000
     card = file.with_suffix(".md").read_text(encoding="utf-8")
-    model = recipe.load_trained(data, file)
+    model = load(file)
     rates = recipe.score(model, small.test, data)
     assert f"| test, float16 | {100 * rates.per:.2f} % | {100 * rates.wer:.2f} % |" in card
-    assert "--steps 2\n  --decay 1`" in card
-    recipe.main([*options, "--decay", "1"])  # finished: only measured again
+    short.main([*options, "--decay", "1", "--force"])  # finished: only measured again
     assert file.with_suffix(".md").read_text(encoding="utf-8") == card
 
 
@@ -57,13 +57,25 @@ def test_loss_is_that_of_the_next_phoneme():
     assert given[1] is read
 
 
-def test_only_the_training_part_is_trained_on(data, monkeypatch):
-    seen = []
-    monkeypatch.setattr(recipe, "train", lambda _model, _loss, batches, **_: seen.append(batches))
+def test_only_the_training_part_is_trained_on(data):
     small = replace(data, train=few(data.train, 300))
-    recipe.train_model(recipe.make_model(data), small, steps=10, decay=5)
-    words = {"".join(data.letters.decode(source)) for source, _ in seen[0].pairs}
+    pairs = recipe.make_batches(small).pairs
+    words = {"".join(data.letters.decode(source)) for source, _ in pairs}
     assert words == set(small.train)
+
+
+def test_the_number_of_beams_reaches_the_search(data, monkeypatch):
+    searched = []
+
+    def beam_search(model, source, *, max_new_tokens, num_beams):
+        searched.append(num_beams)
+        return [[] for _ in source]
+
+    monkeypatch.setattr(recipe, "beam_search", beam_search)
+    model = recipe.make_model(data)
+    for options in ({}, {"num_beams": 1}, {"num_beams": 3}):
+        recipe.score(model, {"ship": [("SH",)]}, data, **options)
+    assert searched == [5, 1, 3]
 
 
 def test_words_come_back_in_the_order_they_were_given(data):
@@ -75,7 +87,7 @@ def test_words_come_back_in_the_order_they_were_given(data):
 
 
 def test_weights_in_the_package_speak(data):
-    model = recipe.load_trained(data)
+    model = load("pronunciations")
     words = few(data.test, 300)
     spoken = recipe.pronounce(model, list(words), data)
     assert error_rates(spoken, list(words.values())).per < 0.10

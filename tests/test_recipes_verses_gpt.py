@@ -13,6 +13,7 @@ from transformer_lib.generation import generate
 from transformer_lib.measure.bits import bits_in_chunks
 from transformer_lib.measure.ngrams import WittenBell
 from transformer_lib.recipes import verses_gpt as recipe
+from transformer_lib.weights import load
 
 
 @pytest.fixture(scope="module")
@@ -22,20 +23,17 @@ def text():
 
 def test_main_trains_measures_and_writes_weights_and_card(text, tmp_path, monkeypatch, capfd):
     small = replace(text, train=text.train[:20_000], dev=text.dev[:900], test=text.test[:700])
-    monkeypatch.setattr(recipe, "load_king_james", lambda: small)
+    short = replace(recipe.RECIPE, data=lambda: small)
     monkeypatch.setattr(recipe, "BATCH_SIZE", 2)
     file = tmp_path / "new" / "w.safetensors"
     options = ["--steps", "2", "--checkpoint", str(tmp_path / "runs"), "--out", str(file)]
-    recipe.main(options)
-    assert "bits per character (start of dev, in chunks)" in capfd.readouterr().err
+    short.main(options)
+    assert "  bits " in capfd.readouterr().err
     assert file.stat().st_size < 2_000_000
     card = file.with_suffix(".md").read_text(encoding="utf-8")
-    model = recipe.load_trained(small, file)
-    assert list(recipe.learning_curve(file)) == [2]
-    bits = recipe.bits_per_character(model, small.test, small)
+    bits = recipe.bits_per_character(load(file), small, "test")
     assert f"| test, float16 | {bits['in chunks']:.4f} | {bits['sliding']:.4f} |" in card
-    assert "--steps 2\n  --decay 1`" in card
-    recipe.main([*options, "--decay", "1"])  # finished: only measured again
+    short.main([*options, "--decay", "1", "--force"])  # finished: only measured again
     assert file.with_suffix(".md").read_text(encoding="utf-8") == card
 
 
@@ -58,16 +56,13 @@ def test_loss_is_that_of_every_next_character():
     assert read[0] is inputs
 
 
-def test_only_the_training_part_is_trained_on(text, monkeypatch):
-    seen = []
-    monkeypatch.setattr(recipe, "train", lambda _model, _loss, batches, **_: seen.append(batches))
+def test_only_the_training_part_is_trained_on(text):
     small = replace(text, train=text.train[:2000], dev=text.dev[:900], test=text.test[:700])
-    recipe.train_model(recipe.make_model(small), small, steps=10, decay=5)
-    assert text.characters.decode(seen[0].ids) == small.train
+    assert text.characters.decode(recipe.make_batches(small).ids) == small.train
 
 
 def test_weights_in_the_package_beat_counting(text):
-    model, ids = recipe.load_trained(text), text.characters.encode(text.test[:20_000])
+    model, ids = load("verses_gpt"), text.characters.encode(text.test[:20_000])
     bits = bits_in_chunks(model, ids, window=recipe.WINDOW).mean()
     counted = WittenBell(
         text.characters.encode(text.train), order=6, vocab_size=len(text.characters)
@@ -77,7 +72,7 @@ def test_weights_in_the_package_beat_counting(text):
 
 def test_weights_in_the_package_write_words_of_the_book(text):
     torch.manual_seed(0)
-    model, prompt = recipe.load_trained(text), text.characters.encode("And it came to pass")
+    model, prompt = load("verses_gpt"), text.characters.encode("And it came to pass")
     written = text.characters.decode(generate(model, prompt[None], max_new_tokens=200)[0])
     words = re.findall("[a-z]+", written)[1:-1]  # the first and last may be cut
     known = set(re.findall("[a-z]+", text.train))

@@ -26,7 +26,7 @@ from transformer_lib.training.random_state import random_state, set_random_state
 from transformer_lib.training.schedules import cosine_schedule, trapezoid_schedule
 from transformer_lib.training.segments import SegmentLoss
 from transformer_lib.training.train import train
-from transformer_lib.weights import load_weights
+from transformer_lib.weights import fill
 
 
 def adamw(model, **options):
@@ -521,7 +521,7 @@ def test_the_start_is_kept_too(tmp_path):
     with pytest.raises(RuntimeError, match="before the first step"):
         train_with(dead, model=model, checkpoint=tmp_path)
     other = make_model(0.5)
-    load_weights(other, latest_checkpoint(tmp_path).weights_file)
+    fill(other, latest_checkpoint(tmp_path).weights_file)
     assert same(other, make_model())
 
 

@@ -17,7 +17,7 @@ from torch import nn
 from transformer_lib import weights
 from transformer_lib.training import checkpoints
 from transformer_lib.training.checkpoints import latest_checkpoint, save_checkpoint
-from transformer_lib.weights import load_weights, save_weights
+from transformer_lib.weights import fill, save
 
 
 class Tied(nn.Module):
@@ -52,21 +52,21 @@ def names(folder):
 
 
 def test_weights_come_back_and_stay_tied(tmp_path):
-    save_weights(Tied(), tmp_path / "w.safetensors", {"seed": "0"})
+    save(Tied(), tmp_path / "w.safetensors", about={"seed": 0})
     other = Tied(seed=1)
-    load_weights(other, tmp_path / "w.safetensors")
+    fill(other, tmp_path / "w.safetensors")
     assert same(Tied(), other)
     assert other.head.weight is other.embedding.weight
     assert load_file(tmp_path / "w.safetensors").keys() == {"embedding.weight", "counts", "nothing"}
-    assert safe_open(tmp_path / "w.safetensors", "pt").metadata() == {"seed": "0"}
+    assert safe_open(tmp_path / "w.safetensors", "pt").metadata() == {"about": '{"seed": 0}'}
     assert names(tmp_path) == ["w.safetensors"]
 
 
 def test_narrow_weights_are_widened(tmp_path):
     half = nn.Linear(3, 2).half()
-    save_weights(half, tmp_path / "w.safetensors")
+    save(half, tmp_path / "w.safetensors")
     model = nn.Linear(3, 2)
-    load_weights(model, tmp_path / "w.safetensors")
+    fill(model, tmp_path / "w.safetensors")
     assert model.weight.dtype == torch.float32
     assert torch.equal(model.weight, half.weight.float())
 
@@ -76,7 +76,7 @@ def test_other_weights_are_refused_with_all_differences_and_nothing_changes(tmp_
     model = nn.Linear(3, 2)
     before = [p.clone() for p in model.parameters()]
     with pytest.raises(ValueError, match=r"weights of this model") as error:
-        load_weights(model, tmp_path / "w.safetensors")
+        fill(model, tmp_path / "w.safetensors")
     for part in (
         "missing in the file: bias",
         "unknown to the model: gain",
@@ -89,10 +89,10 @@ def test_other_weights_are_refused_with_all_differences_and_nothing_changes(tmp_
 @pytest.mark.parametrize("size", [0, 4, 40, -1])
 def test_truncated_weights_are_refused(tmp_path, size):
     file = tmp_path / "w.safetensors"
-    save_weights(Tied(), file)
+    save(Tied(), file)
     file.write_bytes(file.read_bytes()[:size])
     with pytest.raises(ValueError, match="file must be a whole safetensors file"):
-        load_weights(Tied(), file)
+        fill(Tied(), file)
 
 
 def test_newest_checkpoint_is_found_and_two_are_kept(folder):
@@ -100,7 +100,7 @@ def test_newest_checkpoint_is_found_and_two_are_kept(folder):
     found = latest_checkpoint(folder)
     assert found.state == {"step": 3}
     model = Tied()
-    load_weights(model, found.weights_file)
+    fill(model, found.weights_file)
     assert same(model, Tied(seed=3))
 
 
@@ -296,12 +296,12 @@ def test_death_while_writing_leaves_the_old_weights(tmp_path, monkeypatch):
         Path(file).write_bytes(b"half")
         raise KeyboardInterrupt
 
-    save_weights(Tied(), tmp_path / "w.safetensors")
+    save(Tied(), tmp_path / "w.safetensors")
     monkeypatch.setattr(weights, "save_file", half_written)
     with pytest.raises(KeyboardInterrupt):
-        save_weights(Tied(seed=1), tmp_path / "w.safetensors")
+        save(Tied(seed=1), tmp_path / "w.safetensors")
     model = Tied(seed=2)
-    load_weights(model, tmp_path / "w.safetensors")
+    fill(model, tmp_path / "w.safetensors")
     assert same(model, Tied())
 
 
@@ -346,7 +346,7 @@ class WindowsFiles:
 def test_saving_keeps_to_the_rules_of_windows(tmp_path, monkeypatch):
     windows = WindowsFiles()
     monkeypatch.setattr(weights, "os", windows)
-    save_weights(Tied(), tmp_path / "w.safetensors")
+    save(Tied(), tmp_path / "w.safetensors")
     for step in (1, 2, 3):
         save_checkpoint(tmp_path / "runs", step, Tied(seed=step), {"step": step})
     assert latest_checkpoint(tmp_path / "runs").state == {"step": 3}
@@ -362,7 +362,7 @@ def test_a_file_that_cannot_be_opened_is_not_taken_for_synced(tmp_path, monkeypa
     windows.open = refuse
     monkeypatch.setattr(weights, "os", windows)
     with pytest.raises(PermissionError, match="Permission denied"):
-        save_weights(Tied(), tmp_path / "w.safetensors")
+        save(Tied(), tmp_path / "w.safetensors")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no umask")
@@ -370,8 +370,9 @@ def test_a_file_that_cannot_be_opened_is_not_taken_for_synced(tmp_path, monkeypa
 def test_files_get_the_mode_that_the_umask_gives(tmp_path, mask):
     before = os.umask(mask)
     try:
-        (tmp_path / "w.safetensors.partial").touch(mode=0o600)  # of a process that was killed
-        save_weights(Tied(), tmp_path / "w.safetensors")
+        killed = f".w.safetensors.{os.getpid()}.partial"  # of a process of the same number
+        (tmp_path / killed).touch(mode=0o600)
+        save(Tied(), tmp_path / "w.safetensors")
         save_checkpoint(tmp_path / "runs", 1, Tied(), {"step": 1})
     finally:
         os.umask(before)

@@ -21,7 +21,7 @@ from transformer_lib.training.history import History
 from transformer_lib.training.losses import token_loss, token_sum
 from transformer_lib.training.schedules import cosine_schedule
 from transformer_lib.training.train import train
-from transformer_lib.weights import load_weights
+from transformer_lib.weights import fill
 
 PROGRAMS = Path(__file__).parent / "programs"
 
@@ -434,7 +434,7 @@ def test_nan_stops_with_the_step_and_keeps_the_last_checkpoint(tmp_path, what):
     assert all(p.isfinite().all() for p in model.parameters())
     assert {path.name for path in tmp_path.glob("step-*")} == {"step-00000004", "step-00000008"}
     kept = make_model()
-    load_weights(kept, latest_checkpoint(tmp_path).weights_file)
+    fill(kept, latest_checkpoint(tmp_path).weights_file)
     assert same(run(steps=8)[0], kept)
 
 

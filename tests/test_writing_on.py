@@ -11,7 +11,7 @@ from transformer_lib.data.text import load_king_james
 from transformer_lib.generation import beam_search, generate
 from transformer_lib.models.gpt import GPT, GPTConfig
 from transformer_lib.models.transformer_xl import TransformerXL, TransformerXLConfig
-from transformer_lib.recipes.verses_gpt import load_trained
+from transformer_lib.weights import load
 
 GPTS = {"d_model": 16, "num_heads": 2, "num_layers": 2, "d_ff": 32, "dropout": 0.0}
 XL = GPTS | {"mem_len": 6}
@@ -107,7 +107,7 @@ def test_rows_that_have_ended_are_not_read_again():
 def bits(text, begin, **options):
     """Bits a character that the shipped writer gives a text beyond its first 256 characters."""
     seen = Seen(text[:, 64:])
-    generate(load_trained(BOOK), text[:, :64], max_new_tokens=text.size(1) - 64, choose=seen,
+    generate(load("verses_gpt"), text[:, :64], max_new_tokens=text.size(1) - 64, choose=seen,
              **options)  # fmt: skip
     log_p = torch.stack(seen.logits, dim=1).log_softmax(-1)
     nats = -log_p.gather(2, text[:, 64:, None])[:, begin - 64 :]

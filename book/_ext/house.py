@@ -1,80 +1,14 @@
-"""The book's own Sphinx extension: tables from the code, safe scripts, and the site's address."""
+"""The book's own Sphinx extension: safe scripts, a mended theme, the site's address."""
 
 import html
-import importlib
-import inspect
 import json
 import os
 import re
 from pathlib import Path
 
 from docutils import nodes
-from docutils.parsers.rst import Directive
 from myst_nb.core import render
 from myst_nb.sphinx_ import HideCodeCellNode
-
-
-class ApiTable(Directive):
-    """A table of a module's public functions and classes, from the code itself.
-
-        ```{api-table} transformer_lib.layers.masks
-        ```
-
-    Each row: the name with its arguments, and the first sentence of its docstring.
-    """
-
-    required_arguments = 1
-
-    def run(self):
-        """Build the table; a public name without a docstring is an error."""
-        return [table(("Name and arguments", "What it does"), api_rows(self.arguments[0]))]
-
-
-def api_rows(module_name: str) -> list[tuple[nodes.Node, nodes.Node]]:
-    """One row for each public function or class that `module_name` defines, in its order."""
-    module = importlib.import_module(module_name)
-    rows = []
-    for name, thing in vars(module).items():
-        public = inspect.isclass(thing) or inspect.isfunction(thing)
-        if name.startswith("_") or not public or thing.__module__ != module_name:
-            continue
-        summary = inspect.getdoc(thing).split("\n\n")[0].replace("\n", " ")
-        text = [
-            nodes.literal(text=part) if i % 2 else nodes.Text(part)
-            for i, part in enumerate(summary.split("`"))
-        ]
-        shown = nodes.literal(text=f"{name}({', '.join(arguments(thing))})")
-        rows.append((shown, nodes.inline("", "", *text)))
-    return rows
-
-
-def arguments(thing) -> list[str]:
-    """The arguments as one writes them in a call: names, defaults, the star; no types."""
-    shown, keywords = [], False
-    if getattr(thing, "_is_protocol", False):  # it is described, not called
-        return shown
-    for name, parameter in inspect.signature(thing).parameters.items():
-        if parameter.kind is parameter.KEYWORD_ONLY and not keywords:
-            shown.append("*")
-            keywords = True
-        plain = parameter.default is parameter.empty
-        default = getattr(parameter.default, "__name__", repr(parameter.default))
-        shown.append(name if plain else f"{name}={default}")
-    return shown
-
-
-def table(head: tuple[str, ...], rows: list[tuple[nodes.Node, ...]]) -> nodes.table:
-    """A docutils table from inline nodes."""
-
-    def line(cells):
-        entries = [nodes.entry("", nodes.paragraph("", "", cell)) for cell in cells]
-        return nodes.row("", *entries)
-
-    group = nodes.tgroup("", cols=len(head))
-    group += [nodes.colspec(colwidth=1) for _ in head]
-    group += nodes.thead("", line([nodes.Text(title) for title in head]))
-    group += nodes.tbody("", *(line(row) for row in rows))
-    return nodes.table("", group, classes=["api-table"])
 
 
 def drop_thebe(app, pagename, templatename, context, doctree):
@@ -161,7 +95,6 @@ def said(file) -> str:
 def setup(app):
     """Register what is above; take the address of the site from the environment."""
     render.sanitize_script_content = keep_inside  # its own knows `</script>` in small letters alone
-    app.add_directive("api-table", ApiTable)
     app.connect("html-page-context", drop_thebe, priority=990)
     app.connect("html-page-context", leave_out_scripts, priority=990)
     app.connect("html-page-context", mend_body, priority=990)

@@ -13,8 +13,9 @@ import torch
 from transformer_lib.data.text import load_king_james
 from transformer_lib.generation import Sampler, generate
 from transformer_lib.models.vit import ViT
-from transformer_lib.recipes import digits_vit, verses_gpt
+from transformer_lib.recipes import verses_gpt
 from transformer_lib.show.page_models import DigitReader, TextWriter
+from transformer_lib.weights import load
 
 sys.path.append(str(Path(__file__).parents[1] / "book"))
 
@@ -37,7 +38,7 @@ def rows(quick: bool):
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     text = load_king_james()
-    gpt, vit = verses_gpt.load_trained(text), digits_vit.load_trained()
+    gpt, vit = load("verses_gpt"), load("digits_vit")
     picture = torch.rand(1, 1, 28, 28)
     length, times = (20, 1) if quick else (400, 5)
     writer = TextWriter(

@@ -1,15 +1,9 @@
 """The notation page and the code say the same: each name of the page is a name of the code."""
 
-import importlib
-import inspect
 import re
-import sys
 
 import pytest
 from conftest import ROOT
-
-sys.path.insert(0, str(ROOT / "book/_ext"))
-from house import api_rows
 
 CODE = "".join(
     path.read_text(encoding="utf-8")
@@ -17,7 +11,6 @@ CODE = "".join(
     for path in sorted((ROOT / "transformer_lib" / floor).glob("*.py"))
 )
 PAGE = (ROOT / "book/notation.md").read_text(encoding="utf-8")
-TABLES = re.findall(r"\{api-table\} (\S+)", PAGE)
 ROWS = [re.split(r"(?<!\\)\|", line)[1:-1] for line in PAGE.splitlines() if line.startswith("| ")]
 NAMES = [re.findall(r"`(\w+)`", row[1])[0] for row in ROWS if "`" in row[1]]
 
@@ -47,19 +40,3 @@ def test_each_shape_of_the_page_is_made_of_its_names():
     for row in ROWS:
         for shape in re.findall(r"`\(([^)]*)\)`", "|".join(row)):
             assert set(re.findall(r"\w+", shape)) <= {*NAMES, "heads"}, shape
-
-
-def test_each_module_behind_the_symbols_has_its_table():
-    layers = sorted((ROOT / "transformer_lib/layers").glob("[a-z]*.py"))
-    assert {f"transformer_lib.layers.{path.stem}" for path in layers} <= set(TABLES)
-
-
-@pytest.mark.parametrize("name", TABLES)
-def test_tables_of_the_package_are_made_from_it(name):
-    shown = {row[0].astext().partition("(")[0] for row in api_rows(name)}
-    public = {
-        thing.__name__
-        for thing in vars(importlib.import_module(name)).values()
-        if (inspect.isclass(thing) or inspect.isfunction(thing)) and thing.__module__ == name
-    }
-    assert shown == {name for name in public if not name.startswith("_")}

@@ -25,6 +25,7 @@ from transformer_lib.models.vit import ViT, ViTConfig
 from transformer_lib.recipes import digits_vit, verses_gpt
 from transformer_lib.show.page_models import DigitReader, TextWriter
 from transformer_lib.show.quantize import pack, unpack
+from transformer_lib.weights import load
 
 LENGTH = 150  # characters that the writer of the small page writes
 PROMPTS = ["A", "And it came to pass", "In the beginning God created the heaven and the earth.\n"]
@@ -282,12 +283,12 @@ def text():
 
 @pytest.fixture(scope="module")
 def trained_gpt(text):
-    return in_8_bits(verses_gpt.load_trained(text))[0]
+    return in_8_bits(load("verses_gpt"))[0]
 
 
 @pytest.fixture(scope="module")
 def trained_vit():
-    return in_8_bits(digits_vit.load_trained())[0]
+    return in_8_bits(load("digits_vit"))[0]
 
 
 @pytest.fixture(scope="module")

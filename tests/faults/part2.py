@@ -34,6 +34,10 @@ _pairs = faults_of("data/pairs.py", "test_data_pairs.py")
 _downloads = faults_of("data/downloads.py", "test_data_downloads.py")
 _recipe = faults_of("recipes/pronunciations.py", "test_recipes_pronunciations.py")
 _running = faults_of("recipes/running.py", "test_recipes_running.py")
+_speller = faults_of("recipes/pronunciations.py", "test_recipes_running.py")
+_xl = faults_of("recipes/verses_xl.py", "test_recipes_running.py")
+_digits = faults_of("recipes/digits_vit.py", "test_recipes_running.py")
+_described = faults_of("weights.py", "test_weights.py")
 
 
 PARTS_OF_THE_PAPER = "parts_are_put_together_as_in_the_paper"
@@ -691,7 +695,7 @@ FAULTS = [
     ),
     _run(
         "training: the weights are not loaded",
-        "load_weights(self.model, found.weights_file)",
+        "fill(self.model, found.weights_file)",
         "pass",
         TWO_PARTS,
     ),
@@ -856,8 +860,8 @@ FAULTS = [
     ),
     _weights(
         "saving: weights are written over the old ones",
-        'partial = Path(f"{file}.partial")',
-        "partial = Path(file)",
+        'partial = file.with_name(f".{file.name}.{os.getpid()}.partial")',
+        "partial = file",
         "death_while_writing_leaves_the_old_weights",
     ),
     _checkpoints(
@@ -869,7 +873,7 @@ FAULTS = [
     ),
     _weights(
         "saving: weights get their name before they are on the disk",
-        "    sync(partial)\n",
+        "        sync(partial)\n",
         "",
         "everything_is_on_the_disk_before_it_gets_its_name",
     ),
@@ -911,7 +915,7 @@ FAULTS = [
     ),
     _weights(
         "saving: names that do not fit are passed over",
-        "if any(differences.values()):",
+        "if any(wrong.values()):",
         "if False:",
         "other_weights_are_refused_with_all_differences_and_nothing_changes",
     ),
@@ -1212,5 +1216,65 @@ FAULTS = [
         'sum(scores["cpu_seconds"] for scores in history.scores.values())',
         '[*history.scores.values()][-1]["cpu_seconds"]',
         "card_says_what_was_run",
+    ),
+    _running(
+        "running: a trial is carried on in earnest",
+        "if schedule(step) != factor:",
+        "if False:",
+        "a_trial_is_not_carried_on",
+    ),
+    _running(
+        "running: weights that are there are replaced",
+        "if path.exists() and not force:",
+        "if False:",
+        "what_would_fail_at_the_end_is_refused_at_once",
+    ),
+    _running(
+        "running: the constant rate of a recipe without a schedule",
+        "            schedule=self.schedule(chosen),\n",
+        "",
+        "a_run_is_what_the_recipe_says",
+    ),
+    _speller(
+        "recipe: the speller is looked at underway on the test words",
+        "list(data.dev.items())[::5]",
+        "list(data.test.items())[::5]",
+        "a_run_is_what_the_recipe_says",
+    ),
+    _xl(
+        "recipe: one memory for the whole table",
+        "seg_len=SEG_LEN, mem_len=mem_len)",
+        "seg_len=SEG_LEN, mem_len=MEM_LEN)",
+        "a_run_is_what_the_recipe_says",
+    ),
+    _xl(
+        "recipe: the reader with a memory is trained on the held-out text",
+        "ids = text.characters.encode(text.train)",
+        "ids = text.characters.encode(text.train + text.held_out)",
+        "a_run_is_what_the_recipe_says",
+    ),
+    _digits(
+        "recipe: the test digits are looked at underway",
+        "    card=card,\n",
+        "    card=card,\n    progress=evaluate,\n",
+        "a_run_is_what_the_recipe_says",
+    ),
+    _described(
+        "weights: any name of the door is called",
+        "if not (isinstance(known, type) and (is_dataclass",
+        "if not (known is not None or (is_dataclass",
+        "a_header_is_not_believed",
+    ),
+    _described(
+        "weights: whole numbers are taken for weights",
+        "if own[name].dtype not in (weights[name].dtype, *_WIDER.get(weights[name].dtype, ()))",
+        "if weights[name].is_complex() != own[name].is_complex()",
+        "types_that_would_change_a_number_are_refused",
+    ),
+    _described(
+        "weights: a link is replaced by a file",
+        "Path(file).resolve()",
+        "Path(file)",
+        "a_link_stays_a_link",
     ),
 ]

@@ -1,20 +1,13 @@
-"""Train the reader of digits: a small ViT on 4,000 digits of MNIST, each seen in many positions.
+"""The reader of digits: a small ViT on 4,000 digits of MNIST, each seen in many positions.
 
-    python -m transformer_lib.recipes.digits_vit --steps 4000
-
-Stopped at any moment, the same command goes on where it was; where the plateau ends, --steps and
---decay may still be changed. At the end it writes the weights, in float16, and a model card with
-what was measured into `transformer_lib/checkpoints/`. With --dev it holds out training digits
-instead of testing, and with --digits small it reads scikit-learn's digits of 8 × 8 pixels: then it
-only says how well.
+With `--trial dev` it holds out training digits instead of testing, and with `--trial small` it
+reads scikit-learn's digits of 8 × 8 pixels: then it only says how well.
 """
 
-import argparse
-import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -31,24 +24,24 @@ from transformer_lib.data.images import (
     stratified_split,
 )
 from transformer_lib.models.vit import ViT, ViTConfig
-from transformer_lib.recipes.running import CHECKPOINTS, Clock, how_made, read_options, write_card
-from transformer_lib.training.history import History
-from transformer_lib.training.optimizers import muon_and_adamw
-from transformer_lib.training.schedules import trapezoid_schedule
-from transformer_lib.training.train import train
-from transformer_lib.weights import load_weights, save_weights
+from transformer_lib.recipes.running import SEED, Recipe
 
-SEED = 0
 BATCH_SIZE = 64
 DEV = 400  # training digits that choices are made on
-WEIGHTS = CHECKPOINTS / "digits_vit.safetensors"
-LOADERS = {"mnist": load_mnist_5k, "small": load_small_digits}
 PATCH_SIZES = {28: 7, 8: 2}  # for each size of picture
 SHIFTS = [(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1)]
 
 
-def make_model(image_size: int = 28) -> ViT:
+def load_dev() -> ImageSet:
+    """The training digits alone, some of them held out."""
+    data = load_mnist_5k(seed=SEED)
+    kept, held_out = stratified_split(data.train.labels, DEV, seed=SEED)
+    return ImageSet(data.train[kept], data.train[held_out], data.classes)
+
+
+def make_model(data: ImageSet) -> ViT:
     """Make the model of the checkpoint, untrained: small enough to run inside a web page."""
+    image_size = data.train.images.size(-1)
     return ViT(
         ViTConfig(
             image_size,
@@ -64,37 +57,11 @@ def make_model(image_size: int = 28) -> ViT:
     )
 
 
-def load_trained(file: str | Path = WEIGHTS) -> ViT:
-    """Make the model and fill it with the weights that ship with the package."""
-    model = make_model()
-    load_weights(model, file)
-    return model.eval()
-
-
-def train_model(model: nn.Module, data: Images, *, steps: int, decay: int, **options) -> History:
-    """Train with the recipe of the checkpoint: Muon and AdamW, a plateau, then down to zero.
-
-    Args:
-        model: from `make_model`.
-        data: the digits to learn from; every time they come, they are moved, turned and stretched.
-        steps: number of steps in all.
-        decay: number of steps, at the end, in which the learning rates fall to zero.
-        options: further arguments of `train`, such as `checkpoint`.
-
-    Returns:
-        The history.
-    """
-    size = data.images.size(-1) / 28  # a shift of two pixels is far in a small picture
+def make_batches(data: ImageSet) -> ImageBatches:
+    """The training digits; every time they come, they are moved, turned and stretched."""
+    size = data.train.images.size(-1) / 28  # a shift of two pixels is far in a small picture
     change = partial(jitter, shift=2.0 * size, degrees=10.0, scale=0.1, shear=0.1)
-    return train(
-        model,
-        class_loss,
-        ImageBatches(data, batch_size=BATCH_SIZE, seed=SEED, augment=change),
-        optimizer=muon_and_adamw(model, lr=0.02, adamw_lr=1e-2, weight_decay=0.05),
-        schedule=trapezoid_schedule(steps, warmup=min(100, steps // 10), decay=decay),
-        steps=steps,
-        **options,
-    )
+    return ImageBatches(data.train, batch_size=BATCH_SIZE, seed=SEED, augment=change)
 
 
 def class_loss(model: nn.Module, batch: Images) -> Tensor:
@@ -139,58 +106,26 @@ def svm_accuracy(data: ImageSet) -> float:
     return float(machine.score(data.test.images.flatten(1), data.test.labels))
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Train, measure, and write weights and model card."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--digits", choices=LOADERS, default="mnist", help="which digits")
-    parser.add_argument("--dev", action="store_true", help="hold out training digits, test on none")
-    chosen = read_options(parser, arguments, steps=4000, weights=WEIGHTS)
-
-    data = LOADERS[chosen.digits](seed=SEED)
-    if chosen.dev:
-        kept, held_out = stratified_split(data.train.labels, DEV, seed=SEED)
-        data = ImageSet(data.train[kept], data.train[held_out], data.classes)
-    torch.manual_seed(SEED)
-    model = make_model(data.train.images.size(-1))
-    run = chosen.checkpoint / f"{chosen.digits}{'-dev' if chosen.dev else ''}"
-    clock = Clock()
-
-    def evaluate(model: nn.Module) -> dict[str, float]:
-        shown = accuracies(model, data.test) if chosen.dev else {}  # the test is taken once
-        return clock.lap(shown, *(f"{100 * value:.2f} % {name}" for name, value in shown.items()))
-
-    options = {"checkpoint": run, "every": 250, "evaluate": evaluate}
-    history = train_model(model, data.train, steps=chosen.steps, decay=chosen.decay, **options)
-    model.eval()
-    figures = {"float32": accuracies(model, data.test)}
-    if chosen.dev or chosen.digits != "mnist":
-        sys.stderr.write(f"{figures['float32']}, SVM {svm_accuracy(data):.4f}\n")
-        return
-    chosen.out.parent.mkdir(parents=True, exist_ok=True)
-    save_weights(model.half(), chosen.out)
-    model = load_trained(chosen.out)  # float16 on the disk, float32 in memory
-    figures["float16"] = accuracies(model, data.test)
-    settings = f"seed {SEED}, batches of {BATCH_SIZE} digits"
-    made = how_made(WEIGHTS.stem, model, history, chosen, settings)
-    write_card(model_card(figures, svm_accuracy(data), made, chosen.out), chosen.out)
+def evaluate(model: nn.Module, data: ImageSet, part: str = "test") -> dict[str, float]:
+    """Accuracies on a part of the digits."""
+    return accuracies(model, getattr(data, part))
 
 
-def model_card(figures: dict[str, dict[str, float]], svm: float, made: str, file: Path) -> str:
+def card(figures: Mapping[str, dict[str, float]], data: ImageSet, made: str) -> str:
     """Say of the weights what they are, how they came about and how good they are."""
     rows = [
-        f"| this model, {storage} | "
+        f"| this model, {what.removeprefix('test, ')} | "
         + " | ".join(f"{100 * share:.1f} %" for share in right.values())
-        for storage, right in figures.items()
+        for what, right in figures.items()
     ]
-    return f"""# Handwritten digits: `{file.name}`
-
+    return f"""\
 A Vision Transformer that says which digit a picture of 28 × 28 pixels shows. Load it with
-`transformer_lib.recipes.digits_vit.load_trained`.
+`transformer_lib.load`.
 
 | 1,000 test digits | plain | mean of nine shifts |
 |---|---|---|
 {chr(10).join(f"{row} |" for row in rows)}
-| support vector machine, same split, no augmentation | {100 * svm:.1f} % | |
+| support vector machine, same split, no augmentation | {100 * svm_accuracy(data):.1f} % | |
 
 Nine shifts: the picture and its eight neighbours by one pixel are all read, and their probabilities
 averaged. Patch size, pooling and learning rates were compared on training digits that were held
@@ -208,5 +143,24 @@ digits in view.)
 """
 
 
-if __name__ == "__main__":
-    main()
+RECIPE = Recipe(
+    name="digits_vit",
+    title="Handwritten digits",
+    steps=4000,
+    every=250,
+    data=partial(load_mnist_5k, seed=SEED),
+    model=make_model,
+    loss=lambda: class_loss,
+    batches=make_batches,
+    settings=f"batches of {BATCH_SIZE} digits",
+    rates={"warmup": 100, "lr": 0.02, "adamw_lr": 1e-2, "weight_decay": 0.05},
+    symbols=lambda data: data.classes,
+    parts=("test",),
+    evaluate=evaluate,  # once, at the end: choices are made in a trial
+    card=card,
+)
+TRIALS = {
+    "dev": replace(RECIPE, data=load_dev, progress=evaluate),
+    "small": replace(RECIPE, data=partial(load_small_digits, seed=SEED)),
+}
+RECIPE = replace(RECIPE, trials=TRIALS)

@@ -21,7 +21,7 @@ from torch import nn
 
 from transformer_lib import checks
 from transformer_lib.training.plain import plain
-from transformer_lib.weights import save_weights, sync
+from transformer_lib.weights import save, sync
 
 KEEP = 2  # checkpoints that stay: the newest, and the one before it should that be damaged
 FILES = "model.safetensors", "state.pt"
@@ -36,7 +36,7 @@ class Checkpoint:
 
     @property
     def weights_file(self) -> Path:
-        """Where the weights are, for `load_weights`."""
+        """Where the weights are, for `weights.fill`."""
         return self.folder / "model.safetensors"
 
 
@@ -87,7 +87,7 @@ def save_checkpoint(
         shutil.rmtree(leftover, ignore_errors=True)
     partial = folder / f"{final.name}.partial"
     partial.mkdir()
-    save_weights(model, partial / "model.safetensors")
+    save(model, partial / "model.safetensors")
     torch.save(state, partial / "state.pt")
     sums = [f"{_sha256(partial / name)}  {name}\n" for name in FILES]
     (partial / "SHA256SUMS").write_text("".join(sums), encoding="utf-8", newline="\n")

@@ -38,7 +38,7 @@ from transformer_lib.training.random_state import (
 )
 from transformer_lib.training.rates import Rates
 from transformer_lib.training.step import check_weights
-from transformer_lib.weights import load_weights
+from transformer_lib.weights import fill
 
 
 class Run:
@@ -207,7 +207,7 @@ class Run:
                 others.append(f"schedule({step}) was {factor}, is {self.rates.factor(step)}")
                 break
         with _all_or_nothing(self.model, self.rates.optimizers):
-            load_weights(self.model, found.weights_file)
+            fill(self.model, found.weights_file)
             if weights != digest(self.model.state_dict()):  # else it has come as far already
                 if weights != self._own_start["weights"]:
                     others.append(

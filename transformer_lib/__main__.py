@@ -1,0 +1,121 @@
+"""The command line of the package.
+
+python -m transformer_lib list
+python -m transformer_lib info verses_gpt
+python -m transformer_lib write verses_gpt "In the beginning "
+python -m transformer_lib train verses_gpt --steps 4000 --decay 2200
+"""
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from transformer_lib import checks
+from transformer_lib.generation import Sampler, generate, greedy
+from transformer_lib.weights import SHIPPED, load
+
+
+def list_models(_chosen: argparse.Namespace) -> None:
+    """Name the models that ship with the package."""
+    for name in SHIPPED:
+        title = _card(name).partition("\n")[0].removeprefix("# ").partition(":")[0]
+        print(f"{name:<16}{title}")
+
+
+def info(chosen: argparse.Namespace) -> None:
+    """Show a model's card: what it is, how it was trained, how good it is."""
+    print(_card(chosen.name), end="")
+
+
+def write(chosen: argparse.Namespace) -> None:
+    """Go on from a text, or say how a word is pronounced."""
+    model = load(chosen.name)
+    symbols = model.symbols
+    if not hasattr(model, "step") or symbols is None:
+        raise ValueError(f"NAME must be a model that writes and has its symbols, got {chosen.name}")
+    translates = isinstance(symbols, Mapping)  # from the first of two vocabularies to the second
+    reads, writes = symbols.values() if translates else (symbols, symbols)
+    sampler = greedy
+    if chosen.temperature and not translates:
+        generator = torch.Generator()
+        generator.manual_seed(chosen.seed) if chosen.seed is not None else generator.seed()
+        sampler = Sampler(temperature=chosen.temperature, generator=generator)
+
+    def choose(logits: Tensor) -> Tensor:
+        """Show each token when it is chosen."""
+        token = sampler(logits)
+        said = writes.decode(token)
+        print(said if isinstance(said, str) else "".join(f"{s} " for s in said), end="", flush=True)
+        return token
+
+    checks.at_least(1, **{"--length": chosen.length})
+    prompt = torch.as_tensor(reads.encode(chosen.prompt))
+    if not translates:
+        print(chosen.prompt, end="", flush=True)
+    generate(model, prompt[None], max_new_tokens=chosen.length, choose=choose)
+    print()
+
+
+def train(chosen: argparse.Namespace) -> None:
+    """Train a model as those that ship were trained; NAME --help says more."""
+    if chosen.name not in SHIPPED:
+        raise ValueError(f"NAME must be one of {list(SHIPPED)}, got {chosen.name!r}")
+    import_module(f"transformer_lib.recipes.{chosen.name}").RECIPE.main(chosen.rest)
+
+
+_NAME = {"metavar": "NAME", "help": "of a model that ships, or a file"}
+COMMANDS = {  # what it is called: what it does, and what it asks for
+    "list": (list_models, {}),
+    "info": (info, {"name": _NAME}),
+    "write": (
+        write,
+        {
+            "name": _NAME,
+            "prompt": {"metavar": "PROMPT", "help": "a text, or a word"},
+            "--length": {"type": int, "default": 200, "help": "most tokens to write (200)"},
+            "--temperature": {"type": float, "default": 0.7, "help": "0: the likeliest (0.7)"},
+            "--seed": {"type": int, "help": "the same text again"},
+        },
+    ),
+    "train": (
+        train,
+        {
+            "name": {"metavar": "NAME", "help": "of a model that ships"},
+            "rest": {"nargs": argparse.REMAINDER, "help": argparse.SUPPRESS},
+        },
+    ),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Do what the command line says; what will not do is said in one line."""
+    parser = argparse.ArgumentParser(prog="python -m transformer_lib", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, (command, asked) in COMMANDS.items():
+        own = commands.add_parser(name, help=command.__doc__, description=command.__doc__)
+        own.set_defaults(command=command)
+        for argument, settings in asked.items():
+            own.add_argument(argument, **settings)
+    chosen = parser.parse_args(arguments)
+    try:
+        chosen.command(chosen)
+    except (ValueError, OSError, ModuleNotFoundError) as error:
+        sys.exit(f"{parser.prog}: {error}")
+
+
+def _card(name: str) -> str:
+    """The model card beside a model's file."""
+    card = SHIPPED.get(name, Path(name)).with_suffix(".md")
+    if not card.is_file():
+        raise ValueError(f"NAME must be one of {list(SHIPPED)}, or a file with a card, got {name}")
+    return card.read_text(encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
