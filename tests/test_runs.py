@@ -65,7 +65,7 @@ class Others:
         ({"seed": 1}, "weights at the start were others"),
         ({"dropout": 0.5}, r"model was \(2\): Dropout\(p=0.2.*, is \(2\): Dropout\(p=0.5"),
     ],
-    ids=lambda value: str(value)[:30],
+    ids=lambda value: value[:30] if isinstance(value, str) else type(value).__name__,
 )
 def test_another_run_is_refused_with_the_difference(tmp_path, options, message):
     options = dict(options)
@@ -226,7 +226,7 @@ def twice(model):
             "loss must depend on the parameters of optimizer",
         ),
     ],
-    ids=lambda value: str(value)[:50],
+    ids=lambda value: value[:50] if isinstance(value, str) else next(iter(value)),
 )
 @pytest.mark.parametrize("folder", [None, "runs"])
 def test_a_refusal_leaves_everything_as_it_was(tmp_path, folder, options, message):
