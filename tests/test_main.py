@@ -43,6 +43,19 @@ def test_write_goes_on_from_the_prompt(name, capsys):
     assert capsys.readouterr().out == f"And God {likeliest}\n"
 
 
+def test_beyond_its_window_the_writer_goes_on_with_half_of_it(capsys):
+    model = load("verses_gpt")
+    prompt = model.symbols.encode("And God ")[None]
+
+    def written(window):
+        choose = Sampler(temperature=0.7, generator=torch.Generator().manual_seed(7))
+        text = generate(model, prompt, max_new_tokens=300, choose=choose, window=window)
+        return f"And God {model.symbols.decode(text[0])}\n"
+
+    main(["write", "verses_gpt", "And God ", "--length", "300", "--seed", "7"])
+    assert capsys.readouterr().out == written(256) != written(None)
+
+
 def test_without_a_seed_it_writes_something_else(capsys):
     written = set()
     for _ in range(3):
@@ -89,7 +102,7 @@ def test_train_hands_its_options_to_the_recipe(monkeypatch):
         (["train", "verses"], r"NAME must be one of \['digits_vit'.*, got 'verses'"),
         (["write", "verses", "a"], r"file must be a safetensors file, or one of \['digits_vit'"),
         (["write", "digits_vit", "a"], "NAME must be a model that writes"),
-        (["write", "verses_gpt", "a€"], "text must hold only the 66 characters"),
+        (["write", "verses_gpt", "a€"], "symbols must be of the vocabulary"),
         (["write", "verses_gpt", ""], "prompt must have at least one token"),
         (["write", "verses_gpt", "a", "--length", "0"], "--length must be at least 1, got 0"),
         (["write", "verses_gpt", "a", "--temperature", "-1"], "temperature must be positive"),

@@ -57,7 +57,8 @@ def write(chosen: argparse.Namespace) -> None:
     prompt = torch.as_tensor(reads.encode(chosen.prompt))
     if not translates:
         print(chosen.prompt, end="", flush=True)
-    generate(model, prompt[None], max_new_tokens=chosen.length, choose=choose)
+    window = (model.about or {}).get("window")  # beyond it, it would write what it never learnt
+    generate(model, prompt[None], max_new_tokens=chosen.length, choose=choose, window=window)
     print()
 
 

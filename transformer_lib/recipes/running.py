@@ -56,6 +56,7 @@ class Recipe:
         evaluate: `evaluate(model, data, part)`, the figures of the card.
         progress: `progress(model, data)`, scores by name, underway; None for no look at the model.
         card: `card(figures, data, made)`, its text from figures by "part, storage".
+        window: how many tokens a writer has learnt to look back on, if not on any number.
         trials: variants that are only measured: of choices that are made, nothing is written.
     """
 
@@ -74,6 +75,7 @@ class Recipe:
     evaluate: Callable[[nn.Module, Any, str], Any]
     card: Callable[[Mapping[str, Any], Any, str], str]
     progress: Callable[[nn.Module, Any], dict[str, float]] | None = None
+    window: int | None = None
     trials: Mapping[str, "Recipe"] = field(default_factory=dict)
 
     def main(self, arguments: Sequence[str] | None = None) -> None:
@@ -102,6 +104,8 @@ class Recipe:
             sys.stderr.write(f"{figures}\n")
             return
         about = {"recipe": self.name, "steps": len(history), "decay": chosen.decay, "seed": SEED}
+        if self.window is not None:
+            about["window"] = self.window
         if self.progress is not None:
             about["curve"] = [(step, _untimed(scores)) for step, scores in history.scores.items()]
         save(model.half(), chosen.out, symbols=self.symbols(data), about=about)

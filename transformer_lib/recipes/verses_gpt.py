@@ -105,4 +105,5 @@ RECIPE = Recipe(
     evaluate=bits_per_character,
     progress=progress,
     card=card,
+    window=WINDOW,
 )
