@@ -41,6 +41,14 @@ DERIVED = {
     9: ["models.recurrent"],
     10: ["models.gpt", "measure.ngrams", "recipes.verses_gpt", "show.quantize"],
     14: ["layers.patches", "models.vit", "measure.maps.attention_rollout", "recipes.digits_vit"],
+    15: [
+        "layers.places",
+        "measure.average_precision",
+        "measure.boxes",
+        "measure.sets",
+        "models.detection",
+    ],
+    16: ["measure.mean_iou", "models.segmentation"],
     19: ["measure.effective_context"],
     21: ["layers.relative"],
     22: [
