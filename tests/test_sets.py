@@ -52,6 +52,14 @@ def test_the_match_is_the_best_of_all(shape):
         assert float(cost[rows, columns].sum()) == pytest.approx(min(sums), abs=1e-12)
 
 
+def test_the_cost_has_no_gradient_and_takes_batches():
+    (logits, boxes), (objects,) = some_guesses(2)[0], some_objects(3)
+    cost = match_cost(logits, boxes, objects)
+    assert not cost.requires_grad
+    for n in range(2):
+        assert_close(cost[n], match_cost(logits[n], boxes[n], objects), **EXACT)
+
+
 def test_greed_would_choose_worse():
     rows, columns = match(torch.tensor([[1.0, 2.0], [2.0, 9.0]]))
     assert (rows.tolist(), columns.tolist()) == ([0, 1], [1, 0])
@@ -153,7 +161,9 @@ OBJECT = (torch.tensor([2]), torch.tensor([[0.0, 0.0, 1.0, 1.0]]))
         ([GUESS], [(OBJECT[0], OBJECT[1].flip(1))], r"boxes must be \(left, top, right"),
         ([GUESS], [(OBJECT[0].repeat(3), OBJECT[1].repeat(3, 1))], "as many as queries, 2, got 3"),
         ([(GUESS[0], GUESS[1][:, :1])], [OBJECT], "logits and boxes must be .* got .* and"),
-        ([(GUESS[0][0], GUESS[1])], [OBJECT], "logits must be of floating point, with 3 axes"),
+        ([(GUESS[0][0], GUESS[1][0])], [OBJECT], r"guesses\[0\] must be of a batch, got \(2, 4\)"),
+        ([(GUESS[0].long(), GUESS[1])], [OBJECT], "logits must be of floating point"),
+        ([(GUESS[0][0], GUESS[1])], [OBJECT], "logits and boxes must be .* got .* and"),
     ],
 )
 def test_what_cannot_be_compared_is_refused(guesses, objects, message):

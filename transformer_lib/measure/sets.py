@@ -56,36 +56,33 @@ def match(cost: Tensor) -> tuple[Tensor, Tensor]:
 
 @torch.no_grad()
 def match_cost(logits: Tensor, boxes: Tensor, objects: Objects) -> Tensor:
-    """What it costs to give an object to a guess, in one picture.
+    """What it costs to give an object to a guess.
 
         cost = -p(class) + 5 · |box - object|_1 - 2 · GIoU(box, object)
 
     The probability itself, not its logarithm: so it is of a size with the other two.
 
     Args:
-        logits: (num_queries, num_classes + 1), "no object" last.
-        boxes: (num_queries, 4) as (centre x, centre y, width, height).
+        logits: (…, num_queries, num_classes + 1), "no object" last.
+        boxes: (…, num_queries, 4) as (centre x, centre y, width, height).
         objects: labels (m,), and boxes (m, 4) as (left, top, right, bottom).
 
     Returns:
-        (num_queries, m), without gradient.
+        (…, num_queries, m), without gradient.
 
     Raises:
         ValueError: if guesses or objects are not such, or a label is in no class.
 
     Source: Carion et al. 2020, §3.1, equation 1, and appendix A.2.
     """
-    _check_guesses(logits[None], boxes[None])
+    _check_guesses(logits, boxes)
     check_objects("objects", objects, logits.size(-1) - 1)
     labels, true_boxes = objects
     true_boxes = true_boxes.to(boxes)
-    likely = logits.softmax(dim=-1)[:, labels]  # (num_queries, m)
-    distance = (boxes[:, None] - to_centres(true_boxes)).abs().sum(dim=-1)
-    return (
-        -likely
-        + L1_WEIGHT * distance
-        - GIOU_WEIGHT * generalized_iou(to_corners(boxes), true_boxes)
-    )
+    likely = logits.softmax(dim=-1)[..., labels]  # (…, num_queries, m)
+    distance = (boxes[..., None, :] - to_centres(true_boxes)).abs().sum(dim=-1)
+    overlap = generalized_iou(to_corners(boxes), true_boxes)
+    return -likely + L1_WEIGHT * distance - GIOU_WEIGHT * overlap
 
 
 def set_loss(
@@ -122,19 +119,25 @@ def set_loss(
 def _layer_loss(
     logits: Tensor, boxes: Tensor, objects: Sequence[Objects], no_object: float
 ) -> SetLoss:
+    numbers = [len(labels) for labels, _ in objects]
+    labels, true_boxes = (torch.cat(parts) for parts in zip(*objects, strict=True))
+    labels, true_boxes = labels.to(logits.device), true_boxes.to(boxes)
+    # All guesses with all objects at once; then to each picture its own.
+    costs = match_cost(logits, boxes, (labels, true_boxes)).cpu().split(numbers, dim=-1)
+    pairs = [match(cost[n]) for n, cost in enumerate(costs)]
+    picture = torch.arange(len(objects)).repeat_interleave(torch.tensor(numbers))
+    query = torch.cat([rows for rows, _ in pairs])
+    before = torch.tensor([0, *numbers]).cumsum(dim=0)[picture]
+    which = torch.cat([columns for _, columns in pairs]) + before  # among all objects
+
     nothing = logits.size(-1) - 1
     wanted = torch.full(logits.shape[:2], nothing, device=logits.device)  # (batch, num_queries)
-    found, true = [], []
-    for n, (labels, true_boxes) in enumerate(objects):
-        rows, columns = match(match_cost(logits[n], boxes[n], (labels, true_boxes)))
-        wanted[n, rows] = labels[columns].to(wanted)
-        found.append(boxes[n, rows])
-        true.append(true_boxes[columns].to(boxes))
+    wanted[picture, query] = labels[which].long()
     weights = logits.new_ones(nothing + 1)
     weights[nothing] = no_object
     classes = F.cross_entropy(logits.flatten(0, 1), wanted.flatten(), weight=weights)
-    found, true = torch.cat(found), torch.cat(true)  # (objects of all pictures, 4)
-    total = max(len(true), 1)
+
+    found, true, total = boxes[picture, query], true_boxes[which], max(len(which), 1)
     distance = (found - to_centres(true)).abs().sum() / total
     # Each pair in a row of its own: (objects, 1, 4) and (objects, 1, 4).
     overlap = generalized_iou(to_corners(found)[:, None], true[:, None])
@@ -150,6 +153,8 @@ def _check(guesses: Sequence[tuple[Tensor, Tensor]], objects: Sequence[Objects])
             raise ValueError(f"guesses[{n}] must be logits and boxes, got {layer!r}")
         logits, boxes = layer
         _check_guesses(logits, boxes)
+        if logits.dim() != 3:
+            raise ValueError(f"guesses[{n}] must be of a batch, got {tuple(logits.shape)}")
         if len(logits) != len(objects):
             raise ValueError(
                 f"objects must be of {len(logits)} pictures, as guesses are, got {len(objects)}"
@@ -164,10 +169,10 @@ def _check(guesses: Sequence[tuple[Tensor, Tensor]], objects: Sequence[Objects])
 
 
 def _check_guesses(logits: Tensor, boxes: Tensor) -> None:
-    checks.floating("logits", logits, dims=3)
-    checks.floating("boxes", boxes, dims=3)
-    if logits.size(-1) < 2 or boxes.shape != (*logits.shape[:2], 4):
+    checks.floating("logits", logits)
+    checks.floating("boxes", boxes)
+    if logits.dim() < 2 or logits.size(-1) < 2 or boxes.shape != (*logits.shape[:-1], 4):
         raise ValueError(
-            f"logits and boxes must be (batch, num_queries, num_classes + 1) and (batch, "
-            f"num_queries, 4), got {tuple(logits.shape)} and {tuple(boxes.shape)}"
+            f"logits and boxes must be (…, num_queries, num_classes + 1) and (…, num_queries, 4), "
+            f"got {tuple(logits.shape)} and {tuple(boxes.shape)}"
         )
