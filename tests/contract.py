@@ -8,8 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from transformer_lib.models.bert import Bert, BertConfig
+from transformer_lib.models.detection import DETR, DETRConfig
 from transformer_lib.models.gpt import GPT, GPTConfig
 from transformer_lib.models.recurrent import Recurrent, RecurrentConfig
+from transformer_lib.models.segmentation import Segmenter, SegmenterConfig
 from transformer_lib.models.transformer import Transformer, TransformerConfig
 from transformer_lib.models.transformer_xl import TransformerXL, TransformerXLConfig
 from transformer_lib.models.vit import ViT, ViTConfig
@@ -26,6 +28,7 @@ class Subject:
         padded: which of the inputs may be longer than its row, and by what it is filled.
         output: takes the scores out of what `forward` returns.
         traced: whether it can be compiled and exported whole.
+        idle: the parameters that get no gradient though nothing is wrong, by a pattern.
     """
 
     make: Callable[[], nn.Module]
@@ -34,6 +37,7 @@ class Subject:
     padded: tuple[int, int] | None = None
     output: Callable = lambda out: out
     traced: bool = True
+    idle: str = ""
 
     def scores(self, model: nn.Module, inputs: Sequence[Tensor]) -> Tensor:
         """What the model says, with the same dropout every time."""
@@ -58,6 +62,22 @@ def _pictures(_):
 def _first(out):
     return out[0]
 
+
+def _of_last_layer(guesses):
+    return torch.cat(guesses[-1], dim=-1)
+
+
+def _eyes():
+    return ViT(ViTConfig(8, 2, 1, 5, **DEEP))
+
+
+def _of_pixels(logits):
+    return logits.movedim(1, -1)  # the classes last
+
+
+# Before the first layer queries hold nothing. All have the same value, whomever they look at.
+FIRST_LOOK = r"decoder\.0\.self_attention\.([qk]_proj|v_proj\.weight)"
+FIRST_LOOK_PRE_NORM = r"decoder\.0\.(self_attention\.[qk]_proj|norm1\.weight)"
 
 SMALL = {"d_model": 8, "num_heads": 2, "d_ff": 12, "dropout": 0.3}
 DEEP = SMALL | {"num_layers": 2}
@@ -110,6 +130,24 @@ SUBJECTS = {
     "vit, mean, grid": Subject(
         lambda: ViT(ViTConfig(8, 2, 1, 5, pooling="mean", positions="learned_2d", **DEEP)),
         _pictures,
+    ),
+    "detr": Subject(
+        lambda: DETR(DETRConfig(4, 4, **PAIR), _eyes()),
+        _pictures,
+        output=_of_last_layer,
+        idle=FIRST_LOOK,
+    ),
+    "detr, anchors": Subject(
+        lambda: DETR(DETRConfig(4, 4, queries="anchors", norm_first=True, **PAIR), _eyes()),
+        _pictures,
+        output=_of_last_layer,
+        idle=FIRST_LOOK_PRE_NORM,
+    ),
+    "segmenter": Subject(
+        lambda: Segmenter(SegmenterConfig(5), _eyes()), _pictures, output=_of_pixels
+    ),
+    "segmenter, pixels": Subject(
+        lambda: Segmenter(SegmenterConfig(5, "pixels"), _eyes()), _pictures, output=_of_pixels
     ),
 }
 

@@ -129,7 +129,8 @@ def test_every_parameter_gets_a_gradient(subject):
         out = subject.scores(model, subject.inputs(7))
         (out * torch.randn_like(out)).sum().backward()
     silent = [n for n, p in model.named_parameters() if p.grad is None or p.grad.abs().max() < 1e-9]
-    assert [n for n in silent if not n.endswith("k_proj.bias")] == []  # softmax takes no notice
+    silent = [n for n in silent if not n.endswith("k_proj.bias")]  # softmax takes no notice
+    assert [n for n in silent if not (subject.idle and re.match(subject.idle, n))] == []
 
 
 def test_weights_come_back_from_a_file_bit_by_bit(subject, tmp_path):

@@ -10,7 +10,7 @@ from oracles import EXACT, randn, redraw
 from torch import nn
 from torch.testing import assert_close
 
-from transformer_lib.layers.patches import PatchEmbedding, interpolate_grid, patchify
+from transformer_lib.layers.patches import PatchEmbedding, interpolate_grid, patchify, unpatchify
 from transformer_lib.models.vit import VIT_BASE_16, ViT, ViTConfig
 from transformer_lib.pretrained.vit import load_vit, vit_config
 
@@ -49,6 +49,25 @@ def test_patches_are_cut_row_by_row():
         for column in range(3):
             square = images[:, :, 2 * row : 2 * row + 2, 2 * column : 2 * column + 2]
             assert torch.equal(patches[:, 3 * row + column], square.flatten(1))
+
+
+@pytest.mark.parametrize("patch_size", [1, 2])
+def test_patches_put_together_are_the_pictures_they_were_cut_from(patch_size):
+    images = randn(2, 3, 4, 6)
+    patches = patchify(images, patch_size)
+    assert torch.equal(unpatchify(patches, patch_size, 4 // patch_size), images)
+    moved = unpatchify(patches.flip(1), patch_size, 4 // patch_size)
+    assert not torch.equal(moved, images)
+
+
+@pytest.mark.parametrize("shape", [(2, 5, 12), (2, 6, 10), (6, 12)])
+def test_patches_that_make_no_picture_are_refused(shape):
+    with pytest.raises(ValueError, match=r"multiple of rows = 2, .* patch_size² = 4\), got \("):
+        unpatchify(torch.zeros(shape), 2, 2)
+    with pytest.raises(ValueError, match="patches must be a tensor, got list"):
+        unpatchify([1.0], 2, 2)
+    with pytest.raises(ValueError, match="rows must be at least 1, got 0"):
+        unpatchify(torch.zeros(2, 6, 12), 2, 0)
 
 
 def test_patch_embedding_is_a_convolution():
@@ -140,6 +159,19 @@ def test_it_learns_where_a_dot_is(pooling, positions):
         loss.backward()
         optimizer.step()
     assert (model(images).argmax(dim=1) == labels).all()
+
+
+def test_without_its_head_it_sees_the_same():
+    model, images = model_of(), randn(2, 3, 12, 12)
+    eyes = model.without_head()
+    assert_close(eyes.encode(images), model.encode(images), **EXACT)
+    assert_close(eyes(images), model.encode(images)[:, 0], **EXACT)
+    assert {n for n, _ in model.named_parameters()} - {n for n, _ in eyes.named_parameters()} == {
+        "head.weight", "head.bias",
+    }  # fmt: skip
+    with torch.no_grad():
+        eyes.patches.proj.weight.zero_()
+    assert model.patches.proj.weight.abs().max() > 0  # a copy, not the same weights
 
 
 # --- published weights ----------------------------------------------------------------------

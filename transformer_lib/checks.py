@@ -57,6 +57,17 @@ def even(**values: int) -> None:
             raise ValueError(f"{name} must be a positive even number, got {value!r}")
 
 
+def multiple(of: int, **values: int) -> None:
+    """Refuse what is not a positive multiple of a number.
+
+    Raises:
+        ValueError: naming the argument.
+    """
+    for name, value in values.items():
+        if not _is_whole(value) or value < 1 or value % of:
+            raise ValueError(f"{name} must be a positive multiple of {of}, got {value!r}")
+
+
 def positive(**values: float) -> None:
     """Refuse what is not a finite number above 0.
 

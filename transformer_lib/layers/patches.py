@@ -145,6 +145,34 @@ def patchify(images: Tensor, patch_size: int) -> Tensor:
     return x.flatten(3).flatten(1, 2)
 
 
+def unpatchify(patches: Tensor, patch_size: int, rows: int) -> Tensor:
+    """Put patches together to pictures again: the inverse of `patchify`.
+
+    Args:
+        patches: (batch, patches, channels · patch_size²), as `patchify` gives them.
+        patch_size: height and width of a patch, in pixels.
+        rows: of patches, from top to bottom.
+
+    Returns:
+        (batch, channels, height, width).
+
+    Raises:
+        ValueError: if `patches` does not have three axes, `patch_size²` does not divide the last
+            of them, or `rows` the second.
+    """
+    checks.at_least(1, patch_size=patch_size, rows=rows)
+    if not isinstance(patches, Tensor):
+        raise ValueError(f"patches must be a tensor, got {type(patches).__name__}")
+    if patches.dim() != 3 or patches.size(1) % rows or patches.size(2) % patch_size**2:
+        raise ValueError(
+            f"patches must be (batch, a multiple of rows = {rows}, a multiple of patch_size² = "
+            f"{patch_size**2}), got {tuple(patches.shape)}"
+        )
+    x = patches.unflatten(2, (-1, patch_size, patch_size)).unflatten(1, (rows, -1))
+    x = x.permute(0, 3, 1, 4, 2, 5)  # (batch, channels, rows, patch_size, columns, patch_size)
+    return x.flatten(4).flatten(2, 3)
+
+
 def interpolate_grid(table: Tensor, rows: int, columns: int) -> Tensor:
     """Stretch a grid of vectors to another size, bicubically.
 

@@ -175,13 +175,21 @@ class ViT(nn.Module):
     def embed(self, images: Tensor) -> Tensor:
         """Make the tokens that the stack reads, (batch, tokens, d_model), positions included."""
         config = self.config
-        checks.pictures(
-            "images", images, config.in_channels, config.image_size, like=self.head.weight
-        )
+        weight = self.patches.proj.weight
+        checks.pictures("images", images, config.in_channels, config.image_size, like=weight)
         x = self.patches(images)  # (batch, patches, d_model)
         if self.class_token is not None:
             x = torch.cat([self.class_token.expand(len(x), 1, -1), x], dim=1)
         return x if self.positions is None else self.positions(x)
+
+    def without_head(self) -> "ViT":
+        """Copy the model to see with: it encodes as before, and its head decides nothing.
+
+        What is built on the copy has no weight that would never learn.
+        """
+        new = deepcopy(self)
+        new.head = nn.Identity()
+        return new
 
     def resized(self, image_size: int) -> "ViT":
         """Copy the model for pictures of another size.
