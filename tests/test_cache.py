@@ -190,6 +190,11 @@ def test_a_state_takes_the_place_of_the_one_before_and_follows_the_beams():
         assert torch.equal(kept, before[[2, 2, 0, 1]])
 
 
+def test_a_state_that_saw_fewer_than_no_positions_is_refused():
+    with pytest.raises(ValueError, match="new_len must be at least 0, got -1"):
+        KVCache().keep_state(nn.Identity(), (randn(3, 4),), -1)
+
+
 def test_a_state_of_another_batch_is_refused():
     cache, layer = KVCache(), nn.Identity()
     cache.keep_state(layer, (randn(3, 4),), 1)

@@ -47,9 +47,14 @@ def test_linear_attention_does_not_know_the_order_of_what_it_has_read():
 def test_features_are_elu_plus_1_and_stay_positive_where_elu_is_rounded_to_minus_1():
     x = torch.linspace(-30, 30, 121, dtype=torch.float64)
     assert_close(phi(x), F.elu(x) + 1, **EXACT)
-    small = torch.tensor(-20.0)
+    small = torch.tensor([-20.0])
     assert F.elu(small) + 1 == 0
     assert phi(small) == small.exp() > 0
+
+
+def test_features_of_whole_numbers_are_refused():
+    with pytest.raises(ValueError, match=r"x must be of floating point, .* got .* of torch.int64"):
+        phi(torch.arange(3))
 
 
 def test_a_linear_layer_of_keys_far_below_0_has_no_nan():

@@ -56,6 +56,11 @@ def test_a_fresh_layer_takes_steps_near_1_and_forgets_as_it_says():
     assert forgotten[0, -1].item() == pytest.approx(0.26, abs=1e-3)
 
 
+def test_steps_of_another_width_are_refused():
+    with pytest.raises(ValueError, match=r"x must be \(batch, len, d_model = 24\)"):
+        make(StateSpace).steps(randn(2, 3, 7))
+
+
 @torch.no_grad()
 def test_a_step_of_0_passes_a_token_by():
     layer, x, cache = make(StateSpace), randn(BATCH, 5, D_MODEL), KVCache()

@@ -189,6 +189,7 @@ def test_a_layer_refuses_in_words(call, message):
     ("call", "message"),
     [
         ({"window": 0}, "window must be at least 1, got 0"),
+        ({"dropout": 1.0}, r"dropout must be in \[0, 1\), got 1.0"),
         ({"q": randn(3, 9, 4)}, "q must be of floating point, with 4 axes"),
         ({"v": torch.ones(2, 4, 9, 4)}, "v must have the type, device and batch of q"),
         ({"k": randn(1, 4, 9, 4)}, "k must have the type, device and batch of q"),

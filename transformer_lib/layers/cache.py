@@ -120,7 +120,11 @@ class KVCache:
             layer: the layer that it belongs to.
             state: (batch, …) each.
             new_len: number of positions that it has seen and the old one had not.
+
+        Raises:
+            ValueError: if `new_len` is negative or not a whole number.
         """
+        checks.at_least(0, new_len=new_len)
         self._states[layer] = state
         self._lengths[layer] = self.length_of(layer) + new_len
 

@@ -107,7 +107,7 @@ class Retention(LinearAttention):
         state = self._state(x, mask, cache)
         start = 0 if cache is None else cache.length_of(self)
         q, k, v = self._projected(x)
-        log_decay = fixed_rates(q)[:, None].expand(q.shape[:-1])  # (batch, heads, len)
+        log_decay = _fixed_rates(q)[:, None].expand(q.shape[:-1])  # (batch, heads, len)
         sums, state = decayed(self.rotary(q, start), self.rotary(k, start), v, log_decay, state)
         self._keep(cache, state, x)
         sums = self.norm(join_heads(sums).flatten(0, 1)).view_as(x)  # each token by itself
@@ -120,17 +120,21 @@ def phi(x: Tensor) -> Tensor:
     (Written so: below -17 elu(x) is rounded to -1 in float32, and a sum over such keys to 0.)
 
     Args:
-        x: any tensor.
+        x: any real numbers.
 
     Returns:
         Of the same shape.
 
+    Raises:
+        ValueError: if `x` is no tensor of real numbers.
+
     Source: Katharopoulos et al. 2020, Eq. 7.
     """
+    checks.floating("x", x)
     return torch.where(x > 0, x + 1, x.clamp(max=0).exp())
 
 
-def fixed_rates(q: Tensor) -> Tensor:
+def _fixed_rates(q: Tensor) -> Tensor:
     """The heads' rates of forgetting, log(1 - 2^(-5 - h)), from quick to slow.
 
     Half is left after 22 tokens in the first head, after 44 in the second.

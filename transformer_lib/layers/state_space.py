@@ -93,7 +93,11 @@ class StateSpace(nn.Module):
 
         Returns:
             Δ and -A Δ, (batch, heads, len) each.
+
+        Raises:
+            ValueError: if `x` has the wrong shape, width, type or device.
         """
+        checks.features("x", x, self.d_model, like=self.in_proj.weight)
         step = F.softplus(self.step_proj(x)).mT
         return step, -self.log_rate.exp()[:, None] * step
 

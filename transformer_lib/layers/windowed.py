@@ -36,11 +36,12 @@ def windowed(q: Tensor, k: Tensor, v: Tensor, window: int, *, dropout: float = 0
         (batch, heads, q_len, v_dim).
 
     Raises:
-        ValueError: if a tensor has another shape or type than said, or `window < 1`.
+        ValueError: if a tensor has another shape or type than said, `window < 1`, or `dropout` is
+            not in [0, 1).
 
     Source: Child et al. 2019, §4; Beltagy et al. 2020, "Longformer", §3.1.
     """
-    _check(q, k, v, window)
+    _check(q, k, v, window, dropout)
     q_len = q.size(2)
     block = min(window, q_len)
     before, behind = window - 1 - (k.size(2) - q_len), -q_len % block
@@ -55,14 +56,19 @@ def windowed(q: Tensor, k: Tensor, v: Tensor, window: int, *, dropout: float = 0
 
 
 def _mask(block: int, reach: int, window: int, before: int, k: Tensor) -> Tensor:
-    """In each block the same, but for the padding before the first key: (blocks, block, reach)."""
+    """Who sees whom, in each block the same but for the padding at the start.
+
+    Returns:
+        (blocks, block, reach).
+    """
     near = sliding_window_mask(block, reach, window=window, device=k.device)
     real = torch.arange(k.size(2), device=k.device) >= before
     return causal_mask(block, reach, device=k.device) & near & real.unfold(0, reach, block)[:, None]
 
 
-def _check(q: Tensor, k: Tensor, v: Tensor, window: int) -> None:
+def _check(q: Tensor, k: Tensor, v: Tensor, window: int, dropout: float) -> None:
     checks.at_least(1, window=window)
+    checks.probability(dropout=dropout)
     for name, x in (("q", q), ("k", k), ("v", v)):
         checks.floating(name, x, dims=4)
         if (x.dtype, x.device, x.size(0)) != (q.dtype, q.device, q.size(0)):
