@@ -64,7 +64,7 @@ RIGHT = [
     ("positions.*.forward.x", "half|float64|extra axis"),
     ("phi.x", "half|float64|extra axis"),
     ("KVCache.*.layer|MemoryCache.*.layer", ".*"),  # any object stands for a layer
-    ("causal_mask.device|sliding_window_mask.device", ".*"),  # torch says what a device is
+    ("(causal|sliding_window|summary)_mask.device", ".*"),  # torch says what a device is
     ("shift_images.(down|right)", "-1"),  # up, and left
     ("(generate|beam_search).inputs", "too high|negative"),  # refused, under the name of `start`
     ("stratified_split.labels|Streams.ids|Windows.ids", "too high"),  # of no vocabulary

@@ -101,6 +101,7 @@ def test_dropout_works_in_training_only():
     [
         (lambda f, x: SummaryAttention(8, 2, block=0), "block must be at least 1, got 0"),
         (lambda f, x: summary_mask(3, 3, 0), "block must be at least 1, got 0"),
+        (lambda f, x: summary_mask(-1, 2, 1), "q_len must be at least 0, got -1"),
         (lambda f, x: summary_mask(3, 2, 1), "lengths must satisfy 0 <= q_len <= k_len"),
         (lambda f, x: f(x[..., :7]), r"x must be \(batch, len, d_model = 24\), got \(2, 3, 7\)"),
         (lambda f, x: f(x[:, :0]), r"x must have at least one token, got \(2, 0, 24\)"),

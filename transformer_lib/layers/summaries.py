@@ -30,6 +30,7 @@ def summary_mask(q_len: int, k_len: int, block: int, *, device=None) -> Tensor:
     Source: Child et al. 2019, "Generating Long Sequences with Sparse Transformers", §4.2, "fixed",
     with one summary a block (c = 1) and both patterns in one head.
     """
+    checks.at_least(0, q_len=q_len, k_len=k_len)
     checks.at_least(1, block=block)
     past = causal_mask(q_len, k_len, device=device)
     keys = torch.arange(k_len, device=device)
