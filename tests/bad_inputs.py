@@ -45,6 +45,7 @@ SKIPPED = {
     "checks": "are the refusals themselves",
     "recipes": "train for minutes, or need a trained model",
     "kernels": "are called by attention alone, behind its checks",
+    "decay|split_heads|join_heads|state_before": "are called by layers alone, behind their checks",
     "downloads": "ask the network",
     "load_cifar10|load_fashion_mnist|load_tiny_shakespeare": "ask the network",
     "use_style|plot": "draw, and take nothing but axes",
@@ -61,8 +62,9 @@ RIGHT = [
     ("token_loss.logits", "half|float64"),
     ("attention.(q|k|v)", "extra axis"),
     ("positions.*.forward.x", "half|float64|extra axis"),
+    ("phi.x", "half|float64|extra axis"),
     ("KVCache.*.layer|MemoryCache.*.layer", ".*"),  # any object stands for a layer
-    ("causal_mask.device|sliding_window_mask.device", ".*"),  # torch says what a device is
+    ("(causal|sliding_window|summary)_mask.device", ".*"),  # torch says what a device is
     ("shift_images.(down|right)", "-1"),  # up, and left
     ("(generate|beam_search).inputs", "too high|negative"),  # refused, under the name of `start`
     (

@@ -167,3 +167,41 @@ def test_another_dtype_is_refused_instead_of_rounded():
     k = torch.zeros(2, 3, 1, 4)
     with pytest.raises(ValueError, match=r"torch.float64.* got .*torch.float32"):
         cache.append(layer, k, k)
+
+
+def test_values_may_have_another_width_than_keys_but_keep_it():
+    cache, layer = KVCache(), nn.Identity()
+    cache.append(layer, randn(2, 1, 3, 6), randn(2, 1, 3, 0))
+    k, v = cache.append(layer, randn(2, 1, 1, 6), randn(2, 1, 1, 0))
+    assert (k.shape, v.shape) == ((2, 1, 4, 6), (2, 1, 4, 0))
+    with pytest.raises(ValueError, match=r"v must fit the cache.* \(2, 1, 0,.*got \(2, 1, 6"):
+        cache.append(layer, randn(2, 1, 1, 6), randn(2, 1, 1, 6))
+
+
+def test_a_state_takes_the_place_of_the_one_before_and_follows_the_beams():
+    cache, layer = KVCache(), nn.Identity()
+    assert cache.state_of(layer, 3) is None
+    cache.keep_state(layer, (randn(3, 4), randn(3, 2)), 5)
+    state = randn(3, 4), randn(3, 2)
+    cache.keep_state(layer, state, 2)
+    assert cache.length == 7
+    cache.reorder(torch.tensor([2, 2, 0, 1]))
+    for kept, before in zip(cache.state_of(layer, 4), state, strict=True):
+        assert torch.equal(kept, before[[2, 2, 0, 1]])
+
+
+def test_a_state_that_saw_fewer_than_no_positions_is_refused():
+    with pytest.raises(ValueError, match="new_len must be at least 0, got -1"):
+        KVCache().keep_state(nn.Identity(), (randn(3, 4),), -1)
+
+
+def test_a_state_of_another_batch_is_refused():
+    cache, layer = KVCache(), nn.Identity()
+    cache.keep_state(layer, (randn(3, 4),), 1)
+    with pytest.raises(ValueError, match="x must have the batch size of the cache, 3, got 2"):
+        cache.state_of(layer, 2)
+
+
+def test_a_cache_that_forgets_keeps_no_state():
+    with pytest.raises(ValueError, match="cache must be a plain KVCache for Identity, which keeps"):
+        MemoryCache(4).state_of(nn.Identity(), 2)

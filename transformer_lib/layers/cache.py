@@ -1,7 +1,8 @@
 """The key/value cache: what a decoder need not compute twice.
 
 When a model writes one token at a time, the keys and values of all earlier tokens stay what they
-were. One `KVCache` keeps them for a whole model, layer by layer.
+were. One `KVCache` keeps them for a whole model, layer by layer; and the states of those layers
+that need no keys, because they sum up the past.
 """
 
 from collections.abc import Callable, Hashable
@@ -30,6 +31,7 @@ class KVCache:
         self._buffers: dict[nn.Module, tuple[Tensor, Tensor]] = {}
         self._lengths: dict[nn.Module, int] = {}
         self._kept: dict[Hashable, Tensor] = {}
+        self._states: dict[nn.Module, tuple[Tensor, ...]] = {}
 
     @property
     def length(self) -> int:
@@ -55,13 +57,13 @@ class KVCache:
         Args:
             layer: the attention layer that they belong to.
             k: new keys (batch, heads, new_len, head_dim); they are copied.
-            v: new values, of the same shape.
+            v: new values, of the same shape up to their width.
 
         Returns:
             All keys and all values so far, (batch, heads, length, head_dim) each.
 
         Raises:
-            ValueError: if `k` and `v` are not of one such shape, or do not fit what is kept
+            ValueError: if `k` and `v` are not of such shapes, or do not fit what is kept
                 (another batch, number of heads, width, type or device). Nothing is added then.
         """
         self._check(layer, k, v)
@@ -92,6 +94,41 @@ class KVCache:
         kept = self._kept[key]
         return kept[..., kept.size(-1) - length :]
 
+    def state_of(self, layer: nn.Module, batch: int) -> tuple[Tensor, ...] | None:
+        """What `layer` keeps in the place of keys and values: a state, of one size at any length.
+
+        Args:
+            layer: a layer that sums up the past, such as linear attention.
+            batch: number of sequences that are read on.
+
+        Returns:
+            What it handed to `keep_state`, (batch, …) each; None before the first token.
+
+        Raises:
+            ValueError: if the state is that of another number of sequences.
+        """
+        state = self._states.get(layer)
+        if state is not None and state[0].size(0) != batch:
+            raise ValueError(
+                f"x must have the batch size of the cache, {state[0].size(0)}, got {batch}"
+            )
+        return state
+
+    def keep_state(self, layer: nn.Module, state: tuple[Tensor, ...], new_len: int) -> None:
+        """Put a new state in the place of the old one, which has not seen the last positions.
+
+        Args:
+            layer: the layer that it belongs to.
+            state: (batch, …) each.
+            new_len: number of positions that it has seen and the old one had not.
+
+        Raises:
+            ValueError: if `new_len` is negative or not a whole number.
+        """
+        checks.at_least(0, new_len=new_len)
+        self._states[layer] = state
+        self._lengths[layer] = self.length_of(layer) + new_len
+
     def reorder(self, rows: Tensor) -> None:
         """Keep the sequences `rows` of the batch, in that order: beams that survived.
 
@@ -100,22 +137,33 @@ class KVCache:
         """
         for layer, (keys, values) in self._buffers.items():
             self._buffers[layer] = keys.index_select(0, rows), values.index_select(0, rows)
+        for layer, state in self._states.items():
+            self._states[layer] = tuple(x.index_select(0, rows) for x in state)
 
     def _check(self, layer: nn.Module, k: Tensor, v: Tensor) -> None:
-        if k.dim() != 4 or k.shape != v.shape or (k.dtype, k.device) != (v.dtype, v.device):
+        same_type = (k.dtype, k.device) == (v.dtype, v.device)
+        if k.dim() != 4 or k.shape[:-1] != v.shape[:-1] or not same_type:
             raise ValueError(
                 f"k and v must be (batch, heads, new_len, head_dim) of one type, "
                 f"got {tuple(k.shape)} of {k.dtype} and {tuple(v.shape)} of {v.dtype}"
             )
-        if layer not in self._buffers:
-            return
-        kept = self._buffers[layer][0]
-        wanted, got = ((*x.shape[:2], x.size(-1), x.dtype, x.device) for x in (kept, k))
-        if wanted != got:
-            raise ValueError(
-                f"k must fit the cache, (batch, heads, head_dim, dtype, device) = {wanted}, "
-                f"got {got}"
-            )
+        for name, kept, new in zip("kv", self._buffers.get(layer, (k, v)), (k, v), strict=True):
+            wanted, got = ((*x.shape[:2], x.size(-1), x.dtype, x.device) for x in (kept, new))
+            if wanted != got:
+                raise ValueError(
+                    f"{name} must fit the cache, (batch, heads, head_dim, dtype, device) = "
+                    f"{wanted}, got {got}"
+                )
+
+
+def check_cache(cache: KVCache | None) -> None:
+    """Refuse what is no cache.
+
+    Raises:
+        ValueError: if it is not.
+    """
+    if not isinstance(cache, KVCache | None):
+        raise ValueError(f"cache must be a KVCache, got {type(cache).__name__}")
 
 
 class MemoryCache(KVCache):
@@ -139,6 +187,17 @@ class MemoryCache(KVCache):
     def length_of(self, layer: nn.Module) -> int:
         """Number of positions of `layer` that new ones look back on: at most `mem_len`."""
         return min(super().length_of(layer), self.mem_len)
+
+    def state_of(self, layer: nn.Module, batch: int) -> None:
+        """Refuse: a state sums up all that was read, and has no positions that could be forgotten.
+
+        Raises:
+            ValueError: always.
+        """
+        raise ValueError(
+            f"cache must be a plain KVCache for {type(layer).__name__}, which keeps a state: "
+            f"a MemoryCache forgets positions, and a state has none"
+        )
 
     def append(self, layer: nn.Module, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Add keys and values, and return them behind the last `mem_len` before them.
