@@ -484,3 +484,10 @@ def test_a_context_of_another_length_than_that_in_the_cache_is_refused():
     layer(x, randn(BATCH, 7, D_MODEL), cache=cache)
     with pytest.raises(ValueError, match="context must be that in the cache, 7 long, got 6"):
         layer(x, randn(BATCH, 6, D_MODEL), cache=cache)
+
+
+@pytest.mark.parametrize("options", [{"rotary": True}, {"alibi": True}], ids=str)
+def test_a_cache_that_forgets_is_refused_where_positions_are_counted(options):
+    layer = make_layer(causal=True, **options)
+    with pytest.raises(ValueError, match="cache must be a KVCache where rotary or alibi is set"):
+        layer(randn(1, 3, D_MODEL), cache=MemoryCache(2))

@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from transformer_lib import checks
-from transformer_lib.layers.cache import KVCache
+from transformer_lib.layers.cache import KVCache, MemoryCache
 from transformer_lib.layers.kernels import attend
 from transformer_lib.layers.masks import check_mask
 from transformer_lib.layers.positions import ALiBi, Rotary
@@ -95,8 +95,9 @@ class MultiHeadAttention(nn.Module):
 
         Raises:
             ValueError: if an input has the wrong shape, width, type or device, `mask` does not
-                follow the convention, context is given to a causal, rotary or ALiBi layer, or a
-                cache without context to one that is not causal.
+                follow the convention, context is given to a causal, rotary or ALiBi layer, a cache
+                without context to one that is not causal, or one that forgets to a layer with
+                rotary or ALiBi positions.
         """
         self._check(x, context, mask, cache)
         q = self._split(self.q_proj(x))  # (batch, heads, q_len, head_dim)
@@ -145,6 +146,11 @@ class MultiHeadAttention(nn.Module):
             raise ValueError(
                 "cache must be None in self-attention that is not causal: what came before would "
                 "change with every new token"
+            )
+        if isinstance(cache, MemoryCache) and (self.rotary is not None or self.alibi is not None):
+            raise ValueError(
+                "cache must be a KVCache where rotary or alibi is set: one that forgets does not "
+                "know how many positions have passed"
             )
         if mask is not None:
             check_mask(mask, (x.size(0), self.num_heads, x.size(1), k_len), x.device)
