@@ -272,7 +272,7 @@ def _allowed(mask, shape: tuple[int, ...]) -> np.ndarray:
     if not isinstance(mask, torch.Tensor | np.ndarray) or getattr(mask, "is_meta", False):
         raise ValueError(f"mask must be a boolean tensor, got {mask!r}")
     mask = torch.as_tensor(mask)
-    check_mask(mask, (*mask.shape[:-2], *shape))
+    check_mask(mask, (*mask.shape[:-2], *shape), mask.device)
     if mask.shape[:-2].numel() != 1:
         raise ValueError(f"mask must be one for the map, (q_len, k_len), got {tuple(mask.shape)}")
     return mask.cpu().reshape(mask.shape[-2:]).expand(shape).numpy()
