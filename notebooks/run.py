@@ -35,6 +35,9 @@ def execute(path: Path) -> str:
     nb.metadata.pop("widgets", None)
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     nb.metadata.kernelspec = nbformat.from_dict(kernel)
+    for cell in nb.cells:  # so that `where` sees how far this run came, and not the last
+        if cell.cell_type == "code":
+            cell.execution_count = None
     client = NotebookClient(
         nb,
         coalesce_streams=True,

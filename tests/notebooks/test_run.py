@@ -24,10 +24,12 @@ WIDGETS = (
 
 
 def make(path: Path, *sources: str) -> bytes:
-    """Write a notebook whose cells have not run; return its bytes."""
+    """Write a notebook that has run before; return its bytes."""
     cells = [new_markdown_cell("# A title"), *map(new_code_cell, sources)]
     for number, cell in enumerate(cells):
         cell.id = f"cell-{number}"
+        if number:
+            cell.execution_count = number  # of an earlier run
     nbformat.write(new_notebook(cells=cells), path)
     return path.read_bytes()
 
@@ -41,7 +43,7 @@ def run(folder: Path, *names: str) -> subprocess.CompletedProcess:
 def test_a_second_run_changes_no_byte_and_a_failing_one_leaves_its_file(tmp_path):
     good, bad = tmp_path / "01_good.ipynb", tmp_path / "02_bad.ipynb"
     make(good, WIDGETS, "object()")
-    untouched = make(bad, "x = 1", "x / 0")
+    untouched = make(bad, "x = 1", "x / 0", "x = 2")
 
     first = run(tmp_path)
     assert first.returncode == 1
