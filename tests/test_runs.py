@@ -1,7 +1,6 @@
 """What stands around the loop: another run is refused, state stays, and nothing is lost."""
 
 import json
-import os
 import random
 import signal
 import subprocess
@@ -437,17 +436,26 @@ def test_an_evaluation_that_returns_no_numbers_leaves_the_steps(tmp_path):
     assert latest_checkpoint(tmp_path).folder.name == "step-00000004"
 
 
+@pytest.fixture
+def ctrl_c():
+    """Python's own answer to Ctrl-C, also where the tests run in the background without one."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.parametrize("when", ["batch", "evaluate"])
 def test_ctrl_c_waits_for_the_end_of_the_step_and_saves(tmp_path, when):
     class Interrupted:
         def __getitem__(self, n):
             if n == 6 and when == "batch":
-                os.kill(os.getpid(), signal.SIGINT)
+                signal.raise_signal(signal.SIGINT)
             return make_batch(n)
 
     def evaluate(model):
         if when == "evaluate":
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
         return 1.0
 
     model = make_model()
@@ -462,12 +470,13 @@ def test_ctrl_c_waits_for_the_end_of_the_step_and_saves(tmp_path, when):
     assert same(again, run()[0])
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_a_second_ctrl_c_does_not_wait(tmp_path):
     class Interrupted:
         def __getitem__(self, n):
             if n == 6:
-                os.kill(os.getpid(), signal.SIGINT)
-                os.kill(os.getpid(), signal.SIGINT)
+                signal.raise_signal(signal.SIGINT)
+                signal.raise_signal(signal.SIGINT)
             return make_batch(n)
 
     with pytest.raises(KeyboardInterrupt):
