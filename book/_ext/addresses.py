@@ -71,8 +71,8 @@ def configure(app, config):
             "use_repository_button": True,
             "use_edit_page_button": True,
             "use_issues_button": True,
+            "launch_buttons": {"colab_url": "https://colab.research.google.com"},
         }
-        options["launch_buttons"]["colab_url"] = "https://colab.research.google.com"
     config.ogp_site_url = config.html_baseurl = pages(home)
 
 

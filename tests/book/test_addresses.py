@@ -68,7 +68,7 @@ class Config:
     """What `configure` changes."""
 
     def __init__(self):
-        self.html_theme_options = {"extra_footer": "Text.", "launch_buttons": {"thebe": False}}
+        self.html_theme_options = {"extra_footer": "Text."}
 
 
 def test_without_an_address_the_page_leads_nowhere_outside(monkeypatch):
@@ -76,8 +76,7 @@ def test_without_an_address_the_page_leads_nowhere_outside(monkeypatch):
         monkeypatch.delenv(name, raising=False)
     addresses.configure(None, config := Config())
     assert (config.ogp_site_url, config.html_baseurl) == ("", "")
-    assert {*config.html_theme_options} == {"extra_footer", "launch_buttons"}
-    assert config.html_theme_options["launch_buttons"] == {"thebe": False}
+    assert {*config.html_theme_options} == {"extra_footer"}
 
 
 def test_with_an_address_all_links_follow_from_it(monkeypatch):
