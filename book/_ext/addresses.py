@@ -68,6 +68,7 @@ def configure(app, config):
     if home:
         options |= {
             "repository_url": home,
+            "repository_branch": "main",
             "use_repository_button": True,
             "use_edit_page_button": True,
             "use_issues_button": True,
