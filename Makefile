@@ -25,7 +25,7 @@ test-package: export MPLBACKEND ?= agg
 .DEFAULT_GOAL := help
 .PHONY: help archives install book test test-package test-notebooks test-book run times lab bench shake halved \
 	faults check fix \
-	links pins clean
+	links gettext pins clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+%?:.*## / { sub("%", "NAME", $$1); printf "  make %-21s %s\n", $$1, $$2 }' Makefile
@@ -134,6 +134,10 @@ fix: $(INSTALLED) ## let ruff format the code and the notebooks, and repair what
 links: $(INSTALLED) ## ask every external link of the book whether it still answers (needs the network)
 	@"$(BIN)/jupyter-book" build . --config book/_config.yml --toc book/_toc.yml --path-output book \
 		--builder linkcheck
+
+gettext: $(INSTALLED) ## write the catalogues that translators fill (book/_build/gettext)
+	@"$(BIN)/jupyter-book" build . --config book/_config.yml --toc book/_toc.yml --path-output book \
+		--builder custom --custom-builder gettext --all --quiet
 
 pins: $(INSTALLED) ## resolve requirements.txt anew from pyproject.toml
 	@{ echo "# The whole environment for Python 3.11 to 3.14, written by 'make pins': wheels for Linux (x86-64, ARM),"; \
