@@ -87,3 +87,11 @@ def test_with_an_address_all_links_follow_from_it(monkeypatch):
     assert config.html_theme_options["repository_branch"] == "main"
     assert config.html_theme_options["use_edit_page_button"]
     assert "colab" in config.html_theme_options["launch_buttons"]["colab_url"]
+
+
+def test_no_icon_wants_a_second_font():
+    inner = {"icon": "fab fa-github"}
+    group = {"icon": "fab fa-github", "buttons": [inner, {"icon": "fas fa-pencil-alt"}, {}]}
+    addresses.draw_with_one_font(None, "", "", {"header_buttons": [group]}, None)
+    assert group["icon"] == inner["icon"] == "fas fa-code-branch"
+    assert group["buttons"][1]["icon"] == "fas fa-pencil-alt"
