@@ -25,7 +25,7 @@ test-package: export MPLBACKEND ?= agg
 .DEFAULT_GOAL := help
 .PHONY: help archives install book test test-package test-notebooks test-book run times lab bench shake halved \
 	faults check fix \
-	links pins clean
+	links gettext pins clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+%?:.*## / { sub("%", "NAME", $$1); printf "  make %-21s %s\n", $$1, $$2 }' Makefile
@@ -119,8 +119,11 @@ faults: $(INSTALLED) ## break the library on purpose, one fault at a time, and s
 check: $(INSTALLED) ## lint, format, spelling, workflows, links between files, order of symbols
 	@"$(BIN)/ruff" check .
 	@"$(BIN)/ruff" format --check .
-	@"$(BIN)/codespell" README.md LICENSE Makefile pyproject.toml .ci .github book notebooks tests transformer_lib
+	@"$(BIN)/codespell" README.md CONTRIBUTING.md CHANGELOG.md LICENSE Makefile pyproject.toml .ci .github book notebooks tests transformer_lib
 	@"$(BIN)/check-jsonschema" --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@"$(BIN)/check-jsonschema" --builtin-schema vendor.github-issue-forms $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
+	@"$(BIN)/check-jsonschema" --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	@"$(BIN)/check-jsonschema" --builtin-schema vendor.citation-file-format CITATION.cff
 	@"$(BIN)/zizmor" --offline --quiet .github/workflows
 	@"$(BIN)/python" -m pytest -q tests/notebooks/test_links.py tests/notebooks/test_order.py
 
@@ -131,6 +134,10 @@ fix: $(INSTALLED) ## let ruff format the code and the notebooks, and repair what
 links: $(INSTALLED) ## ask every external link of the book whether it still answers (needs the network)
 	@"$(BIN)/jupyter-book" build . --config book/_config.yml --toc book/_toc.yml --path-output book \
 		--builder linkcheck
+
+gettext: $(INSTALLED) ## write the catalogues that translators fill (book/_build/gettext)
+	@"$(BIN)/jupyter-book" build . --config book/_config.yml --toc book/_toc.yml --path-output book \
+		--builder custom --custom-builder gettext --all --quiet
 
 pins: $(INSTALLED) ## resolve requirements.txt anew from pyproject.toml
 	@{ echo "# The whole environment for Python 3.11 to 3.14, written by 'make pins': wheels for Linux (x86-64, ARM),"; \

@@ -1,8 +1,7 @@
-"""The book's own Sphinx extension: safe scripts, a mended theme, the site's address."""
+"""The book's own Sphinx extension: safe scripts, a mended theme."""
 
 import html
 import json
-import os
 import re
 from pathlib import Path
 
@@ -93,12 +92,11 @@ def said(file) -> str:
 
 
 def setup(app):
-    """Register what is above; take the address of the site from the environment."""
+    """Register what is above."""
     render.sanitize_script_content = keep_inside  # its own knows `</script>` in small letters alone
     app.connect("html-page-context", drop_thebe, priority=990)
     app.connect("html-page-context", leave_out_scripts, priority=990)
     app.connect("html-page-context", mend_body, priority=990)
     app.connect("html-page-context", describe, priority=990)
     app.connect("doctree-resolved", name_folds)
-    app.config.ogp_site_url = os.environ.get("BOOK_URL", "")
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -12,6 +12,10 @@ document.addEventListener("DOMContentLoaded", () => {
     icon.removeAttribute("title");
     icon.setAttribute("aria-hidden", "true");
   }
+  for (const toggle of document.querySelectorAll("summary:has(> .toctree-toggle)")) {
+    const page = toggle.closest("li").querySelector("a").textContent.trim();
+    toggle.setAttribute("aria-label", `Pages below ${page}`);
+  }
 });
 
 // On a small screen the page's contents lie over it: a jump within the page takes them away.

@@ -18,7 +18,7 @@ SITE = Path(os.environ.get("BOOK_HTML", ROOT / "book/_build/html")).resolve()
 PAGES = sorted(
     path.relative_to(SITE).as_posix()
     for part in ("book", "notebooks")
-    for path in SITE.glob(f"{part}/*.html")
+    for path in SITE.glob(f"{part}/**/*.html")
 )
 FLAGS = [
     "--no-sandbox",

@@ -1,0 +1,84 @@
+"""What readers look for is found where it is derived, and its meaning comes second."""
+
+import pytest
+
+# What a reader types, and the page and the place that the first result leads to.
+FOUND = {
+    "softmax": "01_attention#a-soft-look-up-by-hand",
+    "√d": "01_attention#why-divide-by-d",
+    "temperature": "01_attention#temperature-the-same-knob-in-your-hand",
+    "mask": "01_attention#masks-who-may-look-at-whom",
+    "causal": "01_attention#masks-who-may-look-at-whom",
+    "attention map": "02_multi_head#maps-from-the-real-pass-and-no-other",
+    "dropout": "02_multi_head#dropout-not-every-head-may-count-on-every-key",
+    "positional encoding": "03_positions#clocks",
+    "rotary": "03_positions#rotary-turn-instead-of-add",
+    "residual": "04_blocks#stack-them-and-all-words-become-one",
+    "layer norm": "04_blocks#layernorm-by-hand",
+    "warm-up": "04_blocks#twelve-layers-who-needs-the-warm-up",
+    "padding": "05_encoder#padding-changes-nothing",
+    "cross-attention": "06_decoder#the-third-part-of-the-layer",
+    "teacher forcing": "06_decoder#teacher-forcing-all-next-letters-in-one-pass",
+    "logits": "07_transformer#one-matrix-three-uses",
+    "perplexity": "07_transformer#the-loss-and-its-three-readings",
+    "learning rate": "07_transformer#the-learning-rate-from-step-1",
+    "label smoothing": "07_transformer#which-optimizer-and-does-smoothing-help",
+    "beam search": "08_decoding#beam-search-several-roads-at-once",
+    "top-p": "08_decoding#rolling-dice",
+    "cache": "08_decoding#what-is-computed-again-and-again",
+    "gradient clipping": "09_recurrent#why-it-forgets-the-gradient-is-a-product",
+    "bits per character": "10_gpt#the-game-of-guessing",
+    "n-gram": "10_gpt#longer-contexts-and-a-fair-way-to-be-ignorant",
+    "patch": "14_vit#one-linear-map-makes-them-tokens",
+    "weight decay": "14_vit#training",
+    "memory": "20_recurrence#a-stack-with-a-memory",
+    "Transformer-XL": "22_transformer_xl",
+    "checkpointing": "23_memory#a-checkpoint-by-hand",
+}
+
+
+@pytest.fixture(scope="module")
+def search(open_page):
+    """`search(words)`: where the results lead, and what they say, the first one first."""
+    tab = open_page("search.html?q=softmax")
+
+    def ask(words):
+        return tab.evaluate(
+            """words => {
+              const results = Search._performSearch(...Search._parseQuery(words)).reverse();
+              return results.map(([page, title, anchor]) => [page + anchor, title]);
+            }""",
+            words,
+        )
+
+    yield ask
+    tab.close()
+
+
+@pytest.mark.parametrize("words", FOUND)
+def test_search_leads_to_the_place_that_derives_it(search, words):
+    (first, title), *others = search(words)
+    assert first == f"notebooks/{FOUND[words]}"
+    assert ("#" in first) == (" > " in title)  # a place is named by its heading
+    assert any(place.startswith("book/glossary#term-") for place, _ in others[:4])
+
+
+def test_a_word_half_typed_finds_its_place(search):
+    assert search("layer nor")[0][0] == "notebooks/04_blocks#layernorm-by-hand"
+
+
+def test_of_two_equals_the_earlier_chapter_comes_first(search):
+    recaps = [place for place, _ in search("recap") if place.endswith("#recap")]
+    assert len(recaps) > 10  # each chapter has one
+    assert recaps == sorted(recaps)
+
+
+def test_results_that_are_seen_lead_to_the_same_place(open_page):
+    tab = open_page("search.html?q=layer+norm")
+    first = tab.locator("#search-results li a").first
+    first.wait_for()
+    assert first.get_attribute("href") == "notebooks/04_blocks.html#layernorm-by-hand"
+    first.click()
+    tab.wait_for_url("**/04_blocks.html*#layernorm-by-hand")
+    assert tab.errors == []
+    tab.close()
