@@ -2,7 +2,7 @@
 
     BOOK_REPOSITORY=https://github.com/owner/name make book
 
-adds to each page links to the repository, to an edit of the page, to a report and to Colab, and
+adds to each page links to the repository, to an edit of the page and to a report, and
 the canonical address. GitHub's CI says it by itself. Without either, pages lead nowhere outside.
 """
 
@@ -72,7 +72,6 @@ def configure(app, config):
             "use_repository_button": True,
             "use_edit_page_button": True,
             "use_issues_button": True,
-            "launch_buttons": {"colab_url": "https://colab.research.google.com"},
         }
     config.ogp_site_url = config.html_baseurl = pages(home)
 

@@ -86,7 +86,6 @@ def test_with_an_address_all_links_follow_from_it(monkeypatch):
     assert config.html_theme_options["repository_url"] == HOME
     assert config.html_theme_options["repository_branch"] == "main"
     assert config.html_theme_options["use_edit_page_button"]
-    assert "colab" in config.html_theme_options["launch_buttons"]["colab_url"]
 
 
 def test_no_icon_wants_a_second_font():
