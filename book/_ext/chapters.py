@@ -91,7 +91,8 @@ def facts(cells: list[dict], name: str) -> str:
     said = [f"core {core} min", f"all {whole} min"] if core < whole else [f"{whole} min"]
     if seconds := json.loads(TIMES.read_text()).get(name):
         said.append(f"runs {seconds // 60}:{seconds % 60:02}")
-    if chapters := needs(cells, int(name.split("_")[0])):
+    number = name.partition("_")[0]
+    if number.isdigit() and (chapters := needs(cells, int(number))):
         said.append("needs " + ", ".join(f"[{n}]({_file(n)})" for n in chapters))
     return " · ".join(said)
 

@@ -107,7 +107,7 @@ def reference(module: str) -> str:
 def index(twins: dict[str, str], toc: dict, title: str) -> str:
     """`llms.txt`: the title, how to read it, and a line for each page of the contents."""
     lines = [f"# {title}", "", f"> {first_paragraph(twins[toc['root']])}", "", INTRODUCTION]
-    for part in toc["parts"]:
+    for part in toc.get("parts", ()):
         lines.append(f"## {part['caption']}\n")
         for chapter in part["chapters"]:
             for page in (chapter, *chapter.get("sections", ())):
@@ -121,7 +121,7 @@ def index(twins: dict[str, str], toc: dict, title: str) -> str:
 def first_paragraph(text: str) -> str:
     """The first lines of a page that are prose, in one line."""
     blocks = re.split(r"\n\s*\n", text)
-    block = next(b for b in blocks if re.match(r"(:::.*\n)?[\w*`\[]", b))
+    block = next((b for b in blocks if re.match(r"(:::.*\n)?[\w*`\[]", b)), "")
     return " ".join(re.sub(r"^:::.*$", "", block, flags=re.MULTILINE).split())
 
 
@@ -131,7 +131,8 @@ def write(app, exception):
         return
     sources = {name: Path(app.env.doc2path(name)) for name in app.env.found_docs}
     twins = {name: twin(path) for name, path in sources.items()}
-    toc = yaml.safe_load((ROOT / "book/_toc.yml").read_text(encoding="utf-8"))
+    contents = Path(app.srcdir, app.config.external_toc_path)  # an absolute path stays as it is
+    toc = yaml.safe_load(contents.read_text(encoding="utf-8"))
     files = {f"{name}.md": text for name, text in twins.items()}
     files["llms.txt"] = index(twins, toc, app.config.project)
     for name, text in files.items():

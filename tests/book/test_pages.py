@@ -14,7 +14,7 @@ AXE = ROOT / "tests/book/vendor/axe.min.js"
 LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 NOTEBOOKS = [page for page in PAGES if page.startswith("notebooks/")]
 MEGABYTES = 1.5e6
-LOADED, MANAGER, MODEL = 4.4e6, 3.8e6, 1.7e6  # bytes: of a page, of ipywidgets, of a model
+LOADED, MODEL = 4.9e6, 1.7e6  # bytes: of a page, MathJax among them; of a model
 
 every_page = pytest.mark.parametrize("page", PAGES)
 every_notebook = pytest.mark.parametrize("page", NOTEBOOKS)
@@ -114,7 +114,7 @@ def test_page_loads_little(tab):
     names = " ".join(name for name, _ in sizes)
     assert "fontawesome.js" not in names
     text = (SITE / tab.path).read_text(encoding="utf-8")
-    limit = LOADED + MANAGER * ("embed-amd.js" in names) + MODEL * ("function gptStep" in text)
+    limit = LOADED + MODEL * ("function gptStep" in text)
     assert sum(size for _, size in sizes) <= limit, sizes
 
 

@@ -21,7 +21,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import nbformat
-from chapters import arguments, chosen, run
+from chapter_runs import arguments, chosen, run
 
 DEEP, STEPS = "deep", "steps"
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import nbformat
 import torch
-from chapters import ROOT, arguments, chosen, run
+from chapter_runs import ROOT, arguments, chosen, run
 from compare_numbers import NOT_COMPARED, TEXTS, diff, pairs, too_far, value
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbval.plugin import get_sanitize_patterns

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import chapters
+import chapter_runs
 import nbformat
 import pytest
 import shake
@@ -97,9 +97,9 @@ def test_a_chapter_that_raises_is_told(tmp_path):
 
 def test_chapters_are_found_by_name_and_number():
     def names(*words):
-        return [p.stem for p in chapters.chosen(chapters.arguments("").parse_args(words))]
+        return [p.stem for p in chapter_runs.chosen(chapter_runs.arguments("").parse_args(words))]
 
-    there = sorted(p.stem for p in (chapters.ROOT / "notebooks").glob("[0-9]*.ipynb"))
+    there = sorted(p.stem for p in (chapter_runs.ROOT / "notebooks").glob("[0-9]*.ipynb"))
     assert names("--all") == there
     assert names("05") == names("05_encoder") == names("notebooks/05_encoder.ipynb")
     assert len(names("05")) == 1
@@ -125,7 +125,7 @@ def test_changed_is_what_differs_from_where_the_branch_left_main(tmp_path):
     (tmp_path / "c").write_text("new")
     git("commit", "-m", "another", "c")
     git("checkout", "branch")
-    assert chapters.changed(tmp_path) == {"a", "b"}
+    assert chapter_runs.changed(tmp_path) == {"a", "b"}
 
 
 def test_the_environment_leads_to_the_other_cpu():
