@@ -108,7 +108,8 @@ def main(folder, most, run):
     chance, kills, runs = random.Random(), 0, 0
     while kills < most:
         place = folder / f"checkpoints-{runs}", folder / f"many-{runs}.pt"
-        while not life(chance.uniform(0, duration / 20), run, *place):
+        # Lives get longer: on a busy machine the first may be too short for any step.
+        while not life(chance.uniform(0, duration / 20 * (1 + kills / most)), run, *place):
             kills += 1
         runs += 1
     print(kills)
