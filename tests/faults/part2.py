@@ -521,13 +521,13 @@ FAULTS = [
         "generation: beyond the window it reads on",
         "if end > begin + most or",
         "if",
-        "with_a_cache_the_last_half_is_read_anew",
+        "with_a_cache_the_last_half_is_read_anew_when_the_window_is_full",
     ),
     _writing_on(
         "generation: a full window is read anew for each token, cache or not",
         "(most + 1) // 2 if cache else most",
         "most",
-        "with_a_cache_the_last_half_is_read_anew",
+        "with_a_cache_the_last_half_is_read_anew_when_the_window_is_full",
     ),
     _writing_on(
         "generation: padding is read with the prompt",
@@ -1172,13 +1172,13 @@ FAULTS = [
         "downloads: what was packed on the way is unpacked",
         "decode_content=False",
         "decode_content=True",
-        "kept_as_it_comes",
+        "an_answer_that_was_packed_is_kept_as_it_comes",
     ),
     _downloads(
         "downloads: an endless answer fills the disk",
         "if have > _LIMIT:\n                    break",
         "if have < 0:\n                    break",
-        "does_not_end_is_refused",
+        "an_answer_that_does_not_end_is_refused_and_removed",
     ),
     # --- recipes
     _recipe(
