@@ -10,21 +10,27 @@ A cell's metadata may say otherwise:
     "tolerance": 0.03         allowed in each of its numbers: absolute below 1, relative above
     "tags": ["not-compared"]  only run: what a model writes that was trained on the page. A number
                               that stands for it is printed, and compared, in a cell beside it
+    "tags": ["archive"]       skipped where the archives are not there; in CI that is a failure
 """
 
 import copy
 import difflib
+import functools
+import os
 import re
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
 from nbval.plugin import IPyNbCell, IPyNbFile
+
+from transformer_lib.data import archives
 
 NUMBER = re.compile(
     r"(?<![\w.])[-+−]?(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)"  # 1,684 or 1684
     r"(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?"
 )
-NOT_COMPARED = "not-compared"
+NOT_COMPARED, ARCHIVE = "not-compared", "archive"
 TEXTS = ("text/plain", "text/html", "text/markdown", "text/latex")
 
 LEGEND = (
@@ -70,8 +76,21 @@ def diff(committed: str, computed: str) -> str:
     return "\n".join(difflib.unified_diff(*lines, "committed", "computed", lineterm="", n=0))
 
 
+@functools.cache  # each look reads all of them
+def not_fetched() -> str:
+    """The names of the archives that are not there."""
+    return ", ".join(archives.missing())
+
+
 class Cell(IPyNbCell):
     """A cell named as Jupyter shows it, whose numbers are compared as numbers."""
+
+    def runtest(self):
+        """Run the cell, unless it reads from an archive that was not fetched."""
+        if ARCHIVE in self.cell.metadata.get("tags", []) and (names := not_fetched()):
+            leave = pytest.fail if os.environ.get("CI") else pytest.skip
+            leave(f"not fetched: {names}; `make archives` fetches (needs the network once)")
+        super().runtest()
 
     def compare_outputs(self, test, ref, skip_compare=None) -> bool:
         """Compare as nbval does, but for the texts whose numbers are near enough."""

@@ -1,5 +1,6 @@
 """The comparison of notebooks: what agrees passes, and each kind of difference fails, in words."""
 
+import os
 import re
 import subprocess
 import sys
@@ -82,6 +83,26 @@ def printed(text, **metadata):
     return new_code_cell("print('0.50 7 yes')", outputs=[stream], metadata=metadata)
 
 
+def compared(cells, folder, **env) -> tuple[str, dict[int, str]]:
+    """What the plugin says of a notebook of these cells, and the outcome of each."""
+    for number, cell in enumerate(cells, 1):
+        cell.execution_count = number
+    path = folder / "03_toy.ipynb"
+    nbformat.write(new_notebook(cells=cells), path)
+    plugin = ["-p", "tests.notebooks.compare_numbers", "-p", "no:cacheprovider"]
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", *plugin, "--nbval-current-env", "-rA", str(path)],
+        capture_output=True,
+        check=False,
+        cwd=ROOT,
+        env=os.environ | env,
+        text=True,
+        timeout=240,
+    )
+    found = re.findall(r"^(PASSED|FAILED) .*::In \[(\d+)\]", ran.stdout, re.MULTILINE)
+    return ran.stdout, {int(n): word for word, n in found}
+
+
 def test_the_whole_chain_names_chapter_cell_numbers_and_tolerance(tmp_path):
     """Pytest, plugin, kernel: good cells pass, and the bad ones fail with what the reader needs."""
     good = [
@@ -99,29 +120,26 @@ def test_the_whole_chain_names_chapter_cell_numbers_and_tolerance(tmp_path):
     ]
     silent = new_code_cell("0.5;", outputs=printed("0.50").outputs)
     cells = [*good, *bad, silent]
-    for number, cell in enumerate(cells, 1):
-        cell.execution_count = number
-    path = tmp_path / "03_toy.ipynb"
-    nbformat.write(new_notebook(cells=cells), path)
-    plugin = ["-p", "tests.notebooks.compare_numbers", "-p", "no:cacheprovider"]
-    ran = subprocess.run(
-        [sys.executable, "-m", "pytest", *plugin, "--nbval-current-env", "-rA", str(path)],
-        capture_output=True,
-        check=False,
-        cwd=ROOT,
-        text=True,
-        timeout=240,
-    )
-    outcome = re.findall(r"^(PASSED|FAILED) .*::In \[(\d+)\]", ran.stdout, re.MULTILINE)
-    assert {int(n): word for word, n in outcome} == {
+    said, outcome = compared(cells, tmp_path)
+    assert outcome == {
         n: "PASSED" if n <= len(good) else "FAILED" for n in range(1, len(cells) + 1)
-    }, ran.stdout
-    assert "03_toy, In [4] differs from what is committed." in ran.stdout
-    assert re.search(r"committed +computed +allowed\n +0\.52 +0\.50 +0\.01\n", ran.stdout)
-    assert re.search(r"\n +8 +7 +0\n", ran.stdout)
-    assert "-0.50 7 no\n+0.50 7 yes" in ran.stdout
-    assert "unless the cell's metadata has a tolerance" in ran.stdout
-    assert "ZeroDivisionError" in ran.stdout
+    }, said
+    assert "03_toy, In [4] differs from what is committed." in said
+    assert re.search(r"committed +computed +allowed\n +0\.52 +0\.50 +0\.01\n", said)
+    assert re.search(r"\n +8 +7 +0\n", said)
+    assert "-0.50 7 no\n+0.50 7 yes" in said
+    assert "unless the cell's metadata has a tolerance" in said
+    assert "ZeroDivisionError" in said
+
+
+def test_without_its_archive_a_cell_is_skipped_and_in_ci_it_fails(tmp_path):
+    """A reader who is offline reads on; CI must have run everything."""
+    cells = [printed("0.50 7 yes"), printed("0.50 7 yes", tags=["archive"])]
+    said, outcome = compared(cells, tmp_path, CI="", TRANSFORMER_LIB_DATA=str(tmp_path))
+    assert outcome == {1: "PASSED"}
+    assert re.search(r"SKIPPED \[1\] .*not fetched: bible, .*make archives", said)
+    said, outcome = compared(cells, tmp_path, CI="true", TRANSFORMER_LIB_DATA=str(tmp_path))
+    assert outcome == {1: "PASSED", 2: "FAILED"}, said
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)

@@ -95,7 +95,7 @@ def path(name: str) -> Path:
             f"{archive.package} is not in {file.parent}: fetch it with `make archives`, "
             f"or `python -m transformer_lib.data.archives` (needs the network once)"
         )
-    if not _is_whole(file, archive):
+    if not _is_whole(archive):
         raise ValueError(
             f"{file} must have the sha256 {archive.sha256}, got another: remove it, and fetch it "
             f"with `make archives`"
@@ -151,15 +151,18 @@ def fetch() -> list[str]:
     """
     folder().mkdir(parents=True, exist_ok=True)
     fetched = []
-    for name, archive in ARCHIVES.items():
-        file = folder() / archive.file
-        if file.is_file() and _is_whole(file, archive):
-            continue
+    for name in missing():
+        archive = ARCHIVES[name]
         with tempfile.TemporaryDirectory(dir=folder()) as new:
             _download(archive, Path(new))
-            os.replace(Path(new) / archive.file, file)
+            os.replace(Path(new) / archive.file, folder() / archive.file)
         fetched.append(name)
     return fetched
+
+
+def missing() -> list[str]:
+    """The names of the archives that are not there, or not whole."""
+    return [name for name, archive in ARCHIVES.items() if not _is_whole(archive)]
 
 
 def requirement(archive: Archive) -> str:
@@ -180,7 +183,10 @@ def _download(archive: Archive, to: Path) -> None:
         raise ConnectionError(f"could not fetch {archive.package}: {words}")
 
 
-def _is_whole(file: Path, archive: Archive) -> bool:
+def _is_whole(archive: Archive) -> bool:
+    file = folder() / archive.file
+    if not file.is_file():
+        return False
     with file.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest() == archive.sha256
 
