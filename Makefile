@@ -72,7 +72,7 @@ lab: $(INSTALLED) ## open the notebooks in JupyterLab
 run: archives-if-online ## execute the notebooks in place, reproducibly (NB=01_attention: one)
 	@"$(BIN)/python" notebooks/run.py --jobs $(JOBS) $(NB)
 
-times: $(INSTALLED) ## execute the notebooks one by one, and keep how long each takes (book/times.json)
+times: archives-if-online ## execute the notebooks one by one, and keep how long each takes (book/times.json)
 	@"$(BIN)/python" notebooks/run.py --jobs 1 --times book/times.json $(NB)
 
 # --- the tests -------------------------------------------------------------------------------
@@ -109,10 +109,10 @@ bench: $(INSTALLED) ## measure speed and memory against other implementations (T
 train-%: $(INSTALLED) ## train what ships with the package (train-pronunciations STEPS=11000); goes on where it was stopped
 	@"$(BIN)/python" -m transformer_lib train $* $(STEPS:%=--steps %)
 
-shake: $(INSTALLED) ## the changed chapters as other processors would run them (NB=05_encoder: one; ALL=1: all, and the package)
+shake: archives-if-online ## the changed chapters as other processors would run them (NB=05_encoder: one; ALL=1: all, and the package)
 	@"$(BIN)/python" tests/notebooks/shake.py --jobs $(JOBS) $(if $(ALL),--all) $(NB)
 
-halved: $(INSTALLED) ## the changed chapters with trainings half as long: no page may break (NB=05_encoder, ALL=1)
+halved: archives-if-online ## the changed chapters with trainings half as long: no page may break (NB=05_encoder, ALL=1)
 	@"$(BIN)/python" tests/notebooks/halved.py --jobs $(JOBS) $(if $(ALL),--all) $(NB)
 
 faults: $(INSTALLED) ## break the library on purpose, one fault at a time, and see each caught

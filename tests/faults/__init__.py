@@ -1,11 +1,7 @@
-"""Faults to plant in the package, one list a part of the book."""
+"""Faults to plant in the package: a module for each part of the book, named by its docstring."""
 
-from faults import pages, part1, part2, part3, part5
+import pkgutil
+from importlib import import_module
 
-PARTS = {
-    "Part I": part1.FAULTS,
-    "Part II": part2.FAULTS,
-    "Parts III and IV": part3.FAULTS,
-    "Part V": part5.FAULTS,
-    "All pages": pages.FAULTS,
-}
+_MODULES = [import_module(f"faults.{module.name}") for module in pkgutil.iter_modules(__path__)]
+PARTS = {m.__doc__.partition(":")[0]: m.FAULTS for m in _MODULES if hasattr(m, "FAULTS")}
