@@ -23,6 +23,7 @@ from transformer_lib.measure.maps import attention_rollout, collect_attention
 from transformer_lib.models.gpt import GPT, GPTConfig
 from transformer_lib.models.vit import ViT, ViTConfig
 from transformer_lib.recipes import digits_vit, verses_gpt
+from transformer_lib.show.machine import Machine
 from transformer_lib.show.page_models import DigitReader, TextWriter
 from transformer_lib.show.quantize import pack, unpack
 from transformer_lib.weights import load
@@ -728,8 +729,8 @@ def test_a_page_carries_its_model_once(page):
 
 def test_notebooks_hold_the_scripts_as_they_are_now():
     """A notebook carries a copy of the script; one that was not executed again has an old one."""
-    current = {str(widget._esm) for widget in (TextWriter, DigitReader)}
-    for path in (ROOT / "notebooks").glob("[0-9]*.ipynb"):
+    current = {str(widget._esm) for widget in (TextWriter, DigitReader, Machine)}
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
         for kind in nbformat.read(path, as_version=4).metadata.get("widgets", {}).values():
             for state in kind["state"].values():
                 script = state["state"].get("_esm", "")

@@ -16,13 +16,14 @@ from derived import DERIVED
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "transformer_lib"
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 EXERCISES = sorted((PACKAGE / "exercises").glob("chapter_*.py"))
 
 ALWAYS = [
     "data",
     "show.code",
     "show.drawings",
+    "show.machine",
     "show.page_models",
     "show.plots",
     "show.whole",
@@ -113,6 +114,12 @@ def modules() -> dict[str, Path]:
     return {".".join(p.relative_to(PACKAGE).with_suffix("").parts): p for p in paths}
 
 
+def chapter_of(path: Path) -> int:
+    """The number of a notebook; a page without one stands after all chapters."""
+    number = path.stem.partition("_")[0]
+    return int(number) if number.isdigit() else max(DERIVED) + 1
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 def test_a_chapter_imports_only_what_is_derived_by_then(path):
     cells = nbformat.read(path, as_version=4).cells
@@ -120,7 +127,7 @@ def test_a_chapter_imports_only_what_is_derived_by_then(path):
         f"cell {i}: {name}"
         for i, cell in enumerate(cells)
         if cell.cell_type == "code"
-        for name in too_early(cell.source, int(path.stem.split("_")[0]))
+        for name in too_early(cell.source, chapter_of(path))
     ]
     assert not early, f"not derived by {path.stem} (see book/_ext/derived.py): {early}"
 

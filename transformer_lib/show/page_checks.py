@@ -4,7 +4,7 @@ The page's arithmetic looks at names and shapes and believes them. A weight that
 not stop it: it would draw NaN, or write plausible nonsense.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
@@ -106,6 +106,28 @@ def check_vit_weights(config: Mapping[str, Any], weights: Mapping[str, Tensor]) 
     if config["positions"] == "learned":
         needed["positions.table.weight"] = (tokens, d_model)
     _check("encoder", config, weights, needed, {"head.bias": (classes,)}, norm_bias=True)
+
+
+def checked_characters(characters: Sequence[str], weights: Mapping[str, Tensor]) -> list[str]:
+    """A vocabulary of characters, one for each row of the weights' embedding.
+
+    Raises:
+        ValueError: if they are not single and distinct, or as many.
+    """
+    if not isinstance(characters, Sequence) or not all(
+        isinstance(symbol, str) and len(symbol) == 1 for symbol in characters
+    ):
+        raise ValueError(f"characters must be single characters, got {characters!r}")
+    characters = list(characters)
+    if len(set(characters)) != len(characters):
+        raise ValueError(f"characters must be distinct, got {characters}")
+    vocab_size = len(tensor(weights, "embedding.weight"))
+    if len(characters) != vocab_size:
+        raise ValueError(
+            f"characters must be vocab_size = {vocab_size}, as the weights are, "
+            f"got {len(characters)}"
+        )
+    return characters
 
 
 def _check_dict(config: Mapping[str, Any]) -> None:

@@ -17,6 +17,7 @@ from transformer_lib import checks
 from transformer_lib.show.page_checks import (
     check_gpt_weights,
     check_vit_weights,
+    checked_characters,
     checked_config,
     tensor,
 )
@@ -43,12 +44,12 @@ def page_source(name: str | None = None) -> str:
     raise ValueError(f"name must be that of a function in transformer.js, got {name!r}")
 
 
-def _script(*names: str) -> str:
+def script(*names: str) -> str:
     """One module out of several files: a widget may import nothing."""
     return "\n".join((_STATIC / f"{name}.js").read_text(encoding="utf-8") for name in names)
 
 
-class _PageModel(anywidget.AnyWidget):
+class PageModel(anywidget.AnyWidget):
     """What both have: a configuration, and weights in 8 bits."""
 
     _css = _STATIC / "page_models.css"
@@ -58,7 +59,7 @@ class _PageModel(anywidget.AnyWidget):
     caption = traitlets.Unicode().tag(sync=True)
 
 
-class TextWriter(_PageModel):
+class TextWriter(PageModel):
     """A GPT that writes in the page, character by character, and shows where it looks.
 
     The reader types a beginning, chooses temperature and seed, and sees for every character the
@@ -80,7 +81,7 @@ class TextWriter(_PageModel):
             fit the weights, a prompt with a character outside it, or an unknown option.
     """
 
-    _esm = _script("transformer", "controls", "text_writer")
+    _esm = script("transformer", "controls", "text_writer")
     characters = traitlets.List(traitlets.Unicode()).tag(sync=True)
     prompt = traitlets.Unicode().tag(sync=True)
     temperature = traitlets.Float(0.8).tag(sync=True)
@@ -97,20 +98,8 @@ class TextWriter(_PageModel):
             )
         config = checked_config(config, positions=("learned", "rotary"), norm=("layer", "rms"))
         _check_text(prompt=prompt, caption=caption)
-        vocab_size = len(tensor(weights, "embedding.weight"))
         check_gpt_weights(config, weights)
-        if not isinstance(characters, Sequence) or not all(
-            isinstance(symbol, str) and len(symbol) == 1 for symbol in characters
-        ):
-            raise ValueError(f"characters must be single characters, got {characters!r}")
-        characters = list(characters)
-        if len(set(characters)) != len(characters):
-            raise ValueError(f"characters must be distinct, got {characters}")
-        if len(characters) != vocab_size:
-            raise ValueError(
-                f"characters must be vocab_size = {vocab_size}, as the weights are, "
-                f"got {len(characters)}"
-            )
+        characters = checked_characters(characters, weights)
         if unknown := sorted(set(prompt) - set(characters)):
             raise ValueError(f"prompt must be of the vocabulary's characters, got {unknown}")
         if not prompt:
@@ -136,7 +125,7 @@ class TextWriter(_PageModel):
         )
 
 
-class DigitReader(_PageModel):
+class DigitReader(PageModel):
     """A ViT that reads in the page what is drawn there, and shows where it looks.
 
     A drawing is scaled and centred as the training digits were. The samples are digits that need
@@ -156,7 +145,7 @@ class DigitReader(_PageModel):
         ValueError: for a configuration that the page cannot compute, or samples that do not fit.
     """
 
-    _esm = _script("transformer", "controls", "digit_reader")
+    _esm = script("transformer", "controls", "digit_reader")
     samples = traitlets.Bytes().tag(sync=True)
     labels = traitlets.List(traitlets.Unicode()).tag(sync=True)
     classes = traitlets.List(traitlets.Unicode()).tag(sync=True)
