@@ -94,11 +94,11 @@ function render({ model, el }) {
     const tall = a.length === b.length;
     scan.disabled = !tall;
     if (!tall) scanned.textContent = "The two texts must be equally long.";
-    const title = () => make("tr", {}, make("td"), ...a.map((id) =>
+    const title = () => make("tr", {}, make("th"), ...a.map((id) =>
       make("th", { scope: "col" }, shown(characters[id]))));
     const stage = (l) => make("th", { scope: "row" }, l ? `after layer ${l}` : "at the start");
-    lens.replaceChildren(title(), ...run_rows(L + 1, (l) => [stage(l), ...a.map(() => make("td"))]));
-    const cells = run_rows(tall ? L : 0, (l) => [stage(l), ...a.map((id, i) => {
+    lens.replaceChildren(title(), ...rowsOf(L + 1, (l) => [stage(l), ...a.map(() => make("td"))]));
+    const cells = rowsOf(tall ? L : 0, (l) => [stage(l), ...a.map((id, i) => {
       const key = `${l}.${i}`;
       const cell = button("·", () => (patch.delete(key) || patch.add(key), compute()));
       cell.setAttribute("aria-label", `${l ? `after layer ${l}` : "at the start"}, letter ${i + 1}`);
@@ -107,9 +107,11 @@ function render({ model, el }) {
     })]);
     places.replaceChildren(...(tall ? [title(), ...cells] : []));
     if (tall) oneStop(cells.map((line) => [...line.querySelectorAll("button")]));
-    for (const box of [lens, places]) box.parentNode.scrollLeft = box.parentNode.scrollWidth;
+    requestAnimationFrame(() => { // the last letters matter
+      for (const box of [lens, places]) box.parentNode.scrollLeft = box.parentNode.scrollWidth;
+    });
   }
-  const run_rows = (count, of) =>
+  const rowsOf = (count, of) =>
     Array.from({ length: count }, (_, l) => make("tr", {}, ...of(l)));
 
   // The tower stands once; what its buttons show changes.
@@ -308,9 +310,8 @@ function render({ model, el }) {
     make("div", { class: "scrolls", tabindex: "0", role: "region", "aria-label": name }, node);
   const figure = frame("The machine", model.get("caption"),
     make("div", { class: "sight" },
-      make("div", {}, field("Text", text), field("Beside it", beside), problem,
-        field("Temperature", temperature, heat)),
-      next.list, said),
+      make("div", {}, field("Text", text), problem, said), next.list),
+    make("div", { class: "tlp-row" }, field("Beside it", beside), field("Temperature", temperature, heat)),
     make("div", { class: "tlp-row" }, examples, allOn),
     screen("1 · Letters become vectors",
       "Choose a letter. Its ground shows where the chosen head looks from it.", row1, vector, near),
