@@ -38,6 +38,7 @@ _DOOR = {
     "models.transformer": "Transformer TransformerConfig",
     "models.recurrent": "Recurrent RecurrentConfig",
     "models.gpt": "GPT GPTConfig",
+    "models.bert": "Bert BertConfig MaskedWords Classifier",
     "models.vit": "ViT ViTConfig",
     "models.transformer_xl": "TransformerXL TransformerXLConfig",
     "generation": "generate beam_search Sampler",

@@ -24,6 +24,10 @@ from transformer_lib.layers.positions import Rotary as Rotary
 from transformer_lib.layers.positions import SinusoidalPositions as SinusoidalPositions
 from transformer_lib.layers.relative import RelativeAttention as RelativeAttention
 from transformer_lib.measure.maps import collect_attention as collect_attention
+from transformer_lib.models.bert import Bert as Bert
+from transformer_lib.models.bert import BertConfig as BertConfig
+from transformer_lib.models.bert import Classifier as Classifier
+from transformer_lib.models.bert import MaskedWords as MaskedWords
 from transformer_lib.models.gpt import GPT as GPT
 from transformer_lib.models.gpt import GPTConfig as GPTConfig
 from transformer_lib.models.recurrent import Recurrent as Recurrent

@@ -57,6 +57,7 @@ class Recipe:
         progress: `progress(model, data)`, scores by name, underway; None for no look at the model.
         card: `card(figures, data, made)`, its text from figures by "part, storage".
         window: how many tokens a writer has learnt to look back on, if not on any number.
+        autocast: whether the products of training are computed in bfloat16.
         trials: variants that are only measured: of choices that are made, nothing is written.
     """
 
@@ -76,6 +77,7 @@ class Recipe:
     card: Callable[[Mapping[str, Any], Any, str], str]
     progress: Callable[[nn.Module, Any], dict[str, float]] | None = None
     window: int | None = None
+    autocast: bool = False
     trials: Mapping[str, "Recipe"] = field(default_factory=dict)
 
     def main(self, arguments: Sequence[str] | None = None) -> None:
@@ -135,6 +137,7 @@ class Recipe:
             checkpoint=chosen.checkpoint,
             every=self.every,
             evaluate=evaluate,
+            autocast=self.autocast,
         )
 
     def schedule(self, chosen: argparse.Namespace) -> Callable[[int], float]:
@@ -150,7 +153,7 @@ class Recipe:
                 others than --steps and --decay say.
         """
         own = {"recipe": self.name, "trial": chosen.trial, "seed": SEED, "batches": self.settings}
-        own |= {"rates": dict(self.rates), "model": str(getattr(model, "config", None))}
+        own |= {"rates": dict(self.rates), "model": str(_config(model))}
         file = chosen.checkpoint / "recipe.json"
         found = latest_checkpoint(chosen.checkpoint)
         if found is None:
@@ -206,11 +209,16 @@ def how_made(recipe: Recipe, model: nn.Module, history: History, chosen: argpars
     megabytes = chosen.out.stat().st_size / 1e6
     return f"""\
 - **Model**: {parameters:,} parameters, float16 on the disk ({megabytes:.2f} MB).
-  `{model.config}`
+  `{_config(model)}`
 - **Command**: `python -m transformer_lib train {recipe.name} --steps {len(history)}
   --decay {chosen.decay}`, seed {SEED}, {recipe.settings}.
 - **Time**: {hours:.2f} hours of processor time ({platform.machine()}, torch {torch.__version__},
   {torch.get_num_threads()} thread)."""
+
+
+def _config(model: nn.Module) -> Any:
+    """What a model is made of; of a head, what it stands on."""
+    return getattr(getattr(model, "bert", model), "config", None)
 
 
 def _untimed(scores: dict[str, float]) -> dict[str, float]:
