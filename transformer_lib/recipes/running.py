@@ -57,7 +57,6 @@ class Recipe:
         progress: `progress(model, data)`, scores by name, underway; None for no look at the model.
         card: `card(figures, data, made)`, its text from figures by "part, storage".
         window: how many tokens a writer has learnt to look back on, if not on any number.
-        autocast: whether the products of training are computed in bfloat16.
         trials: variants that are only measured: of choices that are made, nothing is written.
     """
 
@@ -77,7 +76,6 @@ class Recipe:
     card: Callable[[Mapping[str, Any], Any, str], str]
     progress: Callable[[nn.Module, Any], dict[str, float]] | None = None
     window: int | None = None
-    autocast: bool = False
     trials: Mapping[str, "Recipe"] = field(default_factory=dict)
 
     def main(self, arguments: Sequence[str] | None = None) -> None:
@@ -137,7 +135,6 @@ class Recipe:
             checkpoint=chosen.checkpoint,
             every=self.every,
             evaluate=evaluate,
-            autocast=self.autocast,
         )
 
     def schedule(self, chosen: argparse.Namespace) -> Callable[[int], float]:

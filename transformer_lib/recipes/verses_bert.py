@@ -64,7 +64,7 @@ def make_batches(data: VerseWords) -> MaskedBatches:
 
 def hidden_loss(model: nn.Module, batch: Masked) -> Tensor:
     """Mean cross-entropy of the chosen words, in nats, and of no others."""
-    return F.cross_entropy(model(batch.seen, batch.chosen).float(), batch.ids[batch.chosen])
+    return F.cross_entropy(model(batch.seen, batch.chosen), batch.ids[batch.chosen])
 
 
 def exam(data: VerseWords, part: str) -> list[Masked]:
@@ -129,5 +129,4 @@ RECIPE = Recipe(
     evaluate=accuracy,
     progress=accuracy,
     card=card,
-    autocast=True,
 )

@@ -108,6 +108,26 @@ def check_vit_weights(config: Mapping[str, Any], weights: Mapping[str, Tensor]) 
     _check("encoder", config, weights, needed, {"head.bias": (classes,)}, norm_bias=True)
 
 
+def check_bert_weights(config: Mapping[str, Any], weights: Mapping[str, Tensor]) -> None:
+    """Refuse weights of another model than a `MaskedWords` of this configuration.
+
+    Raises:
+        ValueError: naming what is missing, left over or of another shape.
+    """
+    _check_dict(config)
+    d_model = config["d_model"]
+    vocab_size = len(tensor(weights, "bert.embedding.weight"))
+    needed: Shapes = {
+        "bert.embedding.weight": (vocab_size, d_model),
+        "head_bias": (vocab_size,),
+        "transform.weight": (d_model, d_model),
+    }
+    more: Shapes = {"transform.bias": (d_model,)}
+    for name in ("bert.norm", "norm"):
+        needed[f"{name}.weight"] = more[f"{name}.bias"] = (d_model,)
+    _check("bert.encoder", config, weights, needed, more, norm_bias=True)
+
+
 def _check_dict(config: Mapping[str, Any]) -> None:
     if not isinstance(config, Mapping):
         raise ValueError(f"config must be a dict, got {type(config).__name__}")

@@ -22,43 +22,45 @@ from transformer_lib.show.page_checks import (
 )
 from transformer_lib.show.quantize import pack
 
-_STATIC = Path(__file__).parent / "static"
+STATIC = Path(__file__).parent / "static"
 
 
-def page_source(name: str | None = None) -> str:
+def page_source(name: str | None = None, *, file: str = "transformer") -> str:
     """The JavaScript of a model in the page, as it is in the file.
 
     Args:
         name: of one function, as "attention", with the comment above it; by default the whole file.
+        file: "transformer", or "bert", which is built on it.
 
     Raises:
-        ValueError: if there is no function of that name.
+        ValueError: if there is no such file, or no function of that name in it.
     """
-    source = (_STATIC / "transformer.js").read_text(encoding="utf-8")
+    checks.one_of(("transformer", "bert"), file=file)
+    source = (STATIC / f"{file}.js").read_text(encoding="utf-8")
     if name is None:
         return source
     for block in source.split("\n\n"):
         if f"function {name}(" in block:
             return source[source.index(block) :].split("\n}\n")[0] + "\n}"
-    raise ValueError(f"name must be that of a function in transformer.js, got {name!r}")
+    raise ValueError(f"name must be that of a function in {file}.js, got {name!r}")
 
 
-def _script(*names: str) -> str:
+def script(*names: str) -> str:
     """One module out of several files: a widget may import nothing."""
-    return "\n".join((_STATIC / f"{name}.js").read_text(encoding="utf-8") for name in names)
+    return "\n".join((STATIC / f"{name}.js").read_text(encoding="utf-8") for name in names)
 
 
-class _PageModel(anywidget.AnyWidget):
-    """What both have: a configuration, and weights in 8 bits."""
+class PageModel(anywidget.AnyWidget):
+    """What all have: a configuration, and weights in 8 bits."""
 
-    _css = _STATIC / "page_models.css"
+    _css = STATIC / "page_models.css"
     data = traitlets.Bytes().tag(sync=True)  # see quantize.pack
     contents = traitlets.List().tag(sync=True)  # [name, shape] of every tensor, in the data's order
     config = traitlets.Dict().tag(sync=True)
     caption = traitlets.Unicode().tag(sync=True)
 
 
-class TextWriter(_PageModel):
+class TextWriter(PageModel):
     """A GPT that writes in the page, character by character, and shows where it looks.
 
     The reader types a beginning, chooses temperature and seed, and sees for every character the
@@ -80,7 +82,7 @@ class TextWriter(_PageModel):
             fit the weights, a prompt with a character outside it, or an unknown option.
     """
 
-    _esm = _script("transformer", "controls", "text_writer")
+    _esm = script("transformer", "controls", "text_writer")
     characters = traitlets.List(traitlets.Unicode()).tag(sync=True)
     prompt = traitlets.Unicode().tag(sync=True)
     temperature = traitlets.Float(0.8).tag(sync=True)
@@ -136,7 +138,7 @@ class TextWriter(_PageModel):
         )
 
 
-class DigitReader(_PageModel):
+class DigitReader(PageModel):
     """A ViT that reads in the page what is drawn there, and shows where it looks.
 
     A drawing is scaled and centred as the training digits were. The samples are digits that need
@@ -156,7 +158,7 @@ class DigitReader(_PageModel):
         ValueError: for a configuration that the page cannot compute, or samples that do not fit.
     """
 
-    _esm = _script("transformer", "controls", "digit_reader")
+    _esm = script("transformer", "controls", "digit_reader")
     samples = traitlets.Bytes().tag(sync=True)
     labels = traitlets.List(traitlets.Unicode()).tag(sync=True)
     classes = traitlets.List(traitlets.Unicode()).tag(sync=True)
