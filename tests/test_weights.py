@@ -78,6 +78,17 @@ def test_symbols_that_ship_fit_their_models():
     assert load("digits_vit").symbols == tuple("0123456789")
 
 
+def test_a_head_comes_back_with_the_model_that_it_reads(file):
+    torch.manual_seed(0)
+    config = tl.BertConfig(7, max_len=9, d_model=8, num_heads=2, num_layers=1, d_ff=8)
+    model = tl.MaskedWords(tl.Bert(config))
+    save(model, file)
+    back = load(file)
+    assert type(back) is tl.MaskedWords
+    assert back.bert.config == config
+    assert same(model, back)
+
+
 @pytest.mark.parametrize(
     "symbols",
     [

@@ -24,6 +24,12 @@ DERIVED = {
     8: ["choosing", "generation", "layers.cache"],
     9: ["models.recurrent"],
     10: ["models.gpt", "measure.ngrams", "recipes.verses_gpt", "show.quantize"],
+    11: [
+        "models.bert",
+        "measure.hidden_words",
+        "measure.tagging",
+        "recipes.verses_bert",
+    ],
     14: ["layers.patches", "models.vit", "measure.maps.attention_rollout", "recipes.digits_vit"],
     19: ["measure.effective_context"],
     21: ["layers.relative"],

@@ -27,6 +27,7 @@ ALWAYS = [
     "show.plots",
     "show.whole",
     "show.widgets",
+    "show.word_finder",
 ]
 
 # A folder, or a file beside the folders, imports only what stands before it here, and itself.

@@ -106,9 +106,7 @@ class MaskedBatches(Endless):
         if empty := [i for i, row in enumerate(rows) if not len(row)]:
             raise ValueError(f"rows must have a token or more each, got none in row {empty[0]}")
         self.rows, self.hide, self.pad_id, self.seed = rows, hide, pad_id, seed
-        self.order = Shuffled(
-            len(rows), batch_size=batch_size, seed=seed, arrange=self._by_length
-        )
+        self.order = Shuffled(len(rows), batch_size=batch_size, seed=seed, arrange=self._by_length)
 
     def __getitem__(self, n: int) -> Masked:
         """Batch n, counted from 0."""

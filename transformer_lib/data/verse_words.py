@@ -13,6 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -25,7 +26,9 @@ from transformer_lib.data.vocabulary import Vocabulary
 PAD, UNKNOWN, MASK = "<pad>", "<unk>", "<mask>"
 SPECIAL = (PAD, UNKNOWN, MASK)
 PAD_ID, UNKNOWN_ID, MASK_ID = range(len(SPECIAL))
-NOT_NAMES = frozenset("i o god lord jehovah almighty father holy ghost spirit".split())
+NOT_NAMES = frozenset(
+    ["i", "o", "god", "lord", "jehovah", "almighty", "father", "holy", "ghost", "spirit"]
+)
 """Words with a capital that are no names, or titles of God, which are everywhere."""
 _WORD = re.compile(r"[a-z’'-]+|[^\sa-z]", re.IGNORECASE)
 _BEGINS = frozenset(".?!:;(")  # what comes after these has a capital anyway
@@ -105,7 +108,7 @@ def always_capital(texts: Iterable[Sequence[str]]) -> set[str]:
     """
     capital, small = Counter(), Counter()
     for words in texts:
-        for before, word in zip(words, words[1:], strict=False):
+        for before, word in pairwise(words):
             if word[0].islower():
                 small[word] += 1
             elif word[0].isupper() and before not in _BEGINS:

@@ -120,7 +120,11 @@ def _numbers(x: Tensor, digits: int) -> str:
     """A tensor as one writes it by hand."""
     if x.dtype == torch.bool:
         return str(x.tolist())
-    return str([[round(value, digits) + 0.0 for value in row] for row in x.tolist()])
+
+    def rounded(part):
+        return [*map(rounded, part)] if isinstance(part, list) else round(part, digits) + 0
+
+    return str(rounded(x.tolist()))
 
 
 def _shapes(given: tuple) -> str:

@@ -104,8 +104,8 @@ class Neighbours:
                 self.before.setdefault(right, Counter())[word] += 1
                 self.between.setdefault((left, right), Counter())[word] += 1
 
-    def guess(self, left: int, right: int) -> int:
-        """The likeliest word between two neighbours, `EDGE` for an end of the text."""
+    def guess(self, left: int | None, right: int | None) -> int:
+        """The likeliest word between two neighbours: `EDGE` is an end of the text, None unseen."""
         left, right = (None if token in self.unknown else token for token in (left, right))
         if both := self.between.get((left, right)):
             return max(both, key=lambda word: (both[word], self.single[word]))
@@ -116,11 +116,18 @@ class Neighbours:
                 return max(score, key=score.get)
         return (after or before or self.single).most_common(1)[0][0]
 
-    def guesses(self, asked: Sequence[Masked], *, pad_id: int = 0) -> Tensor:
-        """Its guess at each hidden place, in the order of `truth`."""
+    def guesses(self, asked: Sequence[Masked], *, right: bool = True, pad_id: int = 0) -> Tensor:
+        """Its guess at each hidden place, in the order of `truth`.
+
+        Args:
+            asked: from `questions`.
+            right: whether the right neighbour may be seen.
+            pad_id: fills the rows behind their ends.
+        """
         found = []
         for batch in asked:
             for seen, chosen in zip(batch.seen, batch.chosen, strict=True):
                 ids = [EDGE, *seen[seen != pad_id].tolist(), EDGE]
-                found += [self.guess(ids[i], ids[i + 2]) for i in chosen.nonzero()[:, 0].tolist()]
+                for i in chosen.nonzero()[:, 0].tolist():
+                    found.append(self.guess(ids[i], ids[i + 2] if right else None))
         return torch.tensor(found)
