@@ -49,7 +49,7 @@ def test_it_carries_its_weights_in_8_bits():
     widget = finder()
     data, contents = pack(WEIGHTS)
     assert (widget.data, [tuple(c) for c in widget.contents]) == (data, contents)
-    assert widget.words == WORDS
+    assert widget.words.decode().split("\n") == WORDS
 
 
 def test_without_weights_it_carries_none_and_names_where_they_are():

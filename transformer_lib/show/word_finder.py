@@ -42,7 +42,7 @@ class WordFinder(PageModel):
         (STATIC / f"{name}.css").read_text(encoding="utf-8")
         for name in ("page_models", "word_finder")
     )
-    words = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    words = traitlets.Bytes().tag(sync=True)  # the vocabulary, a word in a line
     text = traitlets.Unicode().tag(sync=True)
     hidden = traitlets.Int(0).tag(sync=True)
     probe = traitlets.List(traitlets.Float()).tag(sync=True)
@@ -88,7 +88,7 @@ class WordFinder(PageModel):
             data=data,
             contents=contents,
             config=config | {"norm": "layer"},
-            words=list(words),
+            words="\n".join(words).encode(),
             text=text,
             hidden=hidden,
             probe=[] if probe is None else probe.tolist(),

@@ -7,7 +7,8 @@ const shelf = (globalThis.tlWeights ??= new Map()); // widgets of one page share
 const cut = (text) => text.toLowerCase().match(/[a-z’'-]+|[^\sa-z]/g) ?? [];
 
 function render({ model, el }) {
-  const config = model.get("config"), words = model.get("words");
+  const config = model.get("config");
+  const words = new TextDecoder().decode(model.get("words")).split("\n");
   const idOf = new Map(words.map((word, id) => [word, id]));
   const [, UNKNOWN, MASK] = [0, 1, 2];
   const probe = model.get("probe"); // d_model weights and a bias: is it a name?
@@ -52,7 +53,7 @@ function render({ model, el }) {
   function answer() {
     const begun = performance.now();
     if (!weights()) said.textContent = "Its weights come with the first model of this page: run that.";
-    else if (!text.length) said.textContent = "Write a few words.";
+    else if (!text.length) (guesses.draw([]), (said.textContent = "Write a few words."));
     else if (probe.length) findNames();
     else expect();
     speed.textContent = weights() ? `${(performance.now() - begun).toFixed(0)} ms` : "";
