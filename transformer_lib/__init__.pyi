@@ -24,6 +24,8 @@ from transformer_lib.layers.positions import Rotary as Rotary
 from transformer_lib.layers.positions import SinusoidalPositions as SinusoidalPositions
 from transformer_lib.layers.relative import RelativeAttention as RelativeAttention
 from transformer_lib.measure.maps import collect_attention as collect_attention
+from transformer_lib.models.detection import DETR as DETR
+from transformer_lib.models.detection import DETRConfig as DETRConfig
 from transformer_lib.models.gpt import GPT as GPT
 from transformer_lib.models.gpt import GPTConfig as GPTConfig
 from transformer_lib.models.recurrent import Recurrent as Recurrent

@@ -56,6 +56,7 @@ class Recipe:
         evaluate: `evaluate(model, data, part)`, the figures of the card.
         progress: `progress(model, data)`, scores by name, underway; None for no look at the model.
         card: `card(figures, data, made)`, its text from figures by "part, storage".
+        autocast: whether the forward pass computes matrix products in bfloat16.
         window: how many tokens a writer has learnt to look back on, if not on any number.
         trials: variants that are only measured: of choices that are made, nothing is written.
     """
@@ -75,6 +76,7 @@ class Recipe:
     evaluate: Callable[[nn.Module, Any, str], Any]
     card: Callable[[Mapping[str, Any], Any, str], str]
     progress: Callable[[nn.Module, Any], dict[str, float]] | None = None
+    autocast: bool = False
     window: int | None = None
     trials: Mapping[str, "Recipe"] = field(default_factory=dict)
 
@@ -132,6 +134,7 @@ class Recipe:
             optimizer=muon_and_adamw(model, **rates),
             schedule=self.schedule(chosen),
             steps=chosen.steps,
+            autocast=self.autocast,
             checkpoint=chosen.checkpoint,
             every=self.every,
             evaluate=evaluate,
