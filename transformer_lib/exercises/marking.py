@@ -120,7 +120,14 @@ def _numbers(x: Tensor, digits: int) -> str:
     """A tensor as one writes it by hand."""
     if x.dtype == torch.bool:
         return str(x.tolist())
-    return str([[round(value, digits) + 0.0 for value in row] for row in x.tolist()])
+    return str(_rounded(x.tolist(), digits))
+
+
+def _rounded(value, digits: int):
+    """A number, or a list of such, to so many digits; no zero is negative."""
+    if isinstance(value, list):
+        return [_rounded(part, digits) for part in value]
+    return round(value, digits) + 0.0
 
 
 def _shapes(given: tuple) -> str:

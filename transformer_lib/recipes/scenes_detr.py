@@ -23,6 +23,7 @@ from transformer_lib.data.scenes import (
     Scenes,
     compose,
 )
+from transformer_lib.layers.kernels import has_bf16_products
 from transformer_lib.measure.average_precision import (
     AveragePrecision,
     Detections,
@@ -34,8 +35,9 @@ from transformer_lib.models.detection import DETR, DETRConfig
 from transformer_lib.recipes.running import SEED, Recipe
 from transformer_lib.weights import load
 
+AUTOCAST = has_bf16_products("cpu")  # where bfloat16 is emulated, it would be far slower
 BATCH_SIZE = 32
-TEST_SCENES = 500
+TEST_SCENES = 300
 CONFIG = DETRConfig(
     10,
     num_queries=16,
@@ -215,7 +217,7 @@ RECIPE = Recipe(
     batches=_batches,
     settings=f"batches of {BATCH_SIZE} hard scenes",
     rates={"warmup": 100, "lr": 0.02, "adamw_lr": 5e-3, "weight_decay": 0.0},
-    autocast=True,
+    autocast=AUTOCAST,
     symbols=lambda data: data.classes,
     parts=("test",),
     evaluate=evaluate,
