@@ -25,6 +25,14 @@ DERIVED = {
     9: ["models.recurrent"],
     10: ["models.gpt", "measure.ngrams", "recipes.verses_gpt", "show.quantize"],
     14: ["layers.patches", "models.vit", "measure.maps.attention_rollout", "recipes.digits_vit"],
+    15: [
+        "layers.places",
+        "models.detection",
+        "measure.average_precision",
+        "measure.boxes",
+        "measure.sets",
+        "recipes.scenes_detr",
+    ],
     19: ["measure.effective_context"],
     21: ["layers.relative"],
     22: [

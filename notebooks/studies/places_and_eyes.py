@@ -1,4 +1,4 @@
-"""Chapter 15: the published detector, and what places and eyes bring, 400 steps each."""
+"""Chapter 15: the published detector, and what places and eyes bring in as many steps."""
 
 from study import chapter, first_losses, keep
 

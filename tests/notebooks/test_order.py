@@ -21,6 +21,7 @@ EXERCISES = sorted((PACKAGE / "exercises").glob("chapter_*.py"))
 
 ALWAYS = [
     "data",
+    "show.boxes",
     "show.code",
     "show.drawings",
     "show.page_models",

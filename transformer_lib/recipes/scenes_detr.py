@@ -139,7 +139,7 @@ def _centred(crop: Tensor) -> Tensor:
     corner = []
     for axis, side in enumerate(size):
         middle = (small.sum(dim=1 - axis) @ torch.arange(float(side))) / small.sum()
-        corner.append(int(min(max(round(13.5 - middle.item()), 0), 28 - side)))
+        corner.append(int(min(max(round(14 - middle.item()), 0), 28 - side)))
     (top, left), (high, wide) = corner, size
     picture[top : top + high, left : left + wide] = small
     return picture[None]
