@@ -93,7 +93,11 @@ def test_an_answer_is_known_however_it_is_written(number, answer, said):
     ("number", "answer", "said"),
     [
         (1, lambda a, b: giou(a, b) + 0.25, "A box and itself must give 1."),
-        (1, lambda a, b: giou(a, b) + (a[:, 0] - b[:, 0]) / 9, "It must not matter which of the two"),
+        (
+            1,
+            lambda a, b: giou(a, b) + (a[:, 0] - b[:, 0]) / 9,
+            "It must not matter which of the two",
+        ),
         (2, lambda cost: 0 * cheapest(cost), "No query may have two objects."),
         (3, lambda s, h, n: -loop_ap(s, h, n), "To be surer of the hits must not make it worse."),
     ],
