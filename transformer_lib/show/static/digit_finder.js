@@ -109,7 +109,7 @@ function render({ model, el }) {
     draw();
     const words = sure.map(({ query, label, chance }) =>
       `query ${query + 1} a ${label} (${chance.toFixed(2)})`);
-    said.textContent = passed.join("") + (words.length ? `There finds ${words.join(", ")}; ` : "") +
+    said.textContent = passed.join("") + (words.length ? `Found: ${words.join(", ")}; ` : "") +
       `${numQueries - sure.length} of ${numQueries} say: no object.`;
   }
 
