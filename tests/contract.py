@@ -149,6 +149,11 @@ SUBJECTS = {
     "segmenter, pixels": Subject(
         lambda: Segmenter(SegmenterConfig(5, "pixels"), _eyes()), _pictures, output=_of_pixels
     ),
+    "segmenter, class tokens": Subject(
+        lambda: Segmenter(SegmenterConfig(5, "pixels", class_layers=2), _eyes()),
+        _pictures,
+        output=_of_pixels,
+    ),
 }
 
 # What each kind of input, or of value in a config, must not be.

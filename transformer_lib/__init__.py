@@ -39,6 +39,7 @@ _DOOR = {
     "models.recurrent": "Recurrent RecurrentConfig",
     "models.gpt": "GPT GPTConfig",
     "models.vit": "ViT ViTConfig",
+    "models.segmentation": "Segmenter SegmenterConfig",
     "models.transformer_xl": "TransformerXL TransformerXLConfig",
     "generation": "generate beam_search Sampler",
     "weights": "load save fill",

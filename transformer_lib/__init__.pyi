@@ -28,6 +28,8 @@ from transformer_lib.models.gpt import GPT as GPT
 from transformer_lib.models.gpt import GPTConfig as GPTConfig
 from transformer_lib.models.recurrent import Recurrent as Recurrent
 from transformer_lib.models.recurrent import RecurrentConfig as RecurrentConfig
+from transformer_lib.models.segmentation import Segmenter as Segmenter
+from transformer_lib.models.segmentation import SegmenterConfig as SegmenterConfig
 from transformer_lib.models.transformer import Transformer as Transformer
 from transformer_lib.models.transformer import TransformerConfig as TransformerConfig
 from transformer_lib.models.transformer_xl import TransformerXL as TransformerXL

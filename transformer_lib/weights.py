@@ -53,9 +53,8 @@ def save(
         about: numbers and strings that say how it was trained; by default `model.about`.
     """
     file = Path(file).resolve()  # a link stays one, and what it leads to is replaced
-    made_of = {"class": type(model).__name__, "config": getattr(model, "config", None)}
     header = {
-        "model": made_of if _is_ours(model) else None,
+        "model": _made_of(model) if _is_ours(model) else None,
         "symbols": getattr(model, "symbols", None) if symbols is None else symbols,
         "about": getattr(model, "about", None) if about is None else about,
     }
@@ -181,6 +180,13 @@ def _is_ours(model: nn.Module) -> bool:
     """Whether `load` can make such a model: its class stands at the package's door."""
     name = type(model).__name__
     return name in transformer_lib.__all__ and getattr(transformer_lib, name) is type(model)
+
+
+def _made_of(model: nn.Module) -> dict[str, Any]:
+    """The arguments with which its class makes a model: its config, and the eyes it sees with."""
+    said = {"class": type(model).__name__, "config": getattr(model, "config", None)}
+    backbone = getattr(model, "backbone", None)
+    return said if backbone is None else said | {"backbone": _made_of(backbone)}
 
 
 def _plain(value: Any) -> Any:
