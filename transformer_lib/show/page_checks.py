@@ -4,9 +4,10 @@ The page's arithmetic looks at names and shapes and believes them. A weight that
 not stop it: it would draw NaN, or write plausible nonsense.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from transformer_lib import checks
@@ -81,8 +82,15 @@ def check_gpt_weights(config: Mapping[str, Any], weights: Mapping[str, Tensor]) 
     _check("stack", config, weights, needed, more, norm_bias=config["norm"] == "layer")
 
 
-def check_vit_weights(config: Mapping[str, Any], weights: Mapping[str, Tensor]) -> None:
+def check_vit_weights(
+    config: Mapping[str, Any], weights: Mapping[str, Tensor], *, head: bool = True
+) -> None:
     """Refuse weights of another model than a ViT of this configuration, on grey pictures.
+
+    Args:
+        config: of the model.
+        weights: its state dict.
+        head: whether it decides; otherwise another model sees with it.
 
     Raises:
         ValueError: naming what is missing, left over or of another shape.
@@ -95,17 +103,131 @@ def check_vit_weights(config: Mapping[str, Any], weights: Mapping[str, Tensor]) 
             f"got {config['image_size']}"
         )
     tokens = (config["image_size"] // size) ** 2 + (config["pooling"] == "class")
-    classes = len(tensor(weights, "head.weight"))
     needed: Shapes = {
         "patches.proj.weight": (d_model, size * size),
         "patches.proj.bias": (d_model,),
     }
-    needed |= {"head.weight": (classes, d_model)}
+    more: Shapes = {}
+    if head:
+        classes = len(tensor(weights, "head.weight"))
+        needed["head.weight"], more["head.bias"] = (classes, d_model), (classes,)
     if config["pooling"] == "class":
         needed["class_token"] = (d_model,)
     if config["positions"] == "learned":
         needed["positions.table.weight"] = (tokens, d_model)
-    _check("encoder", config, weights, needed, {"head.bias": (classes,)}, norm_bias=True)
+    _check("encoder", config, weights, needed, more, norm_bias=True)
+
+
+def checked_detector(config: Mapping[str, Any], backbone: Mapping[str, Any]) -> dict:
+    """Those entries of a detector's configuration that the page needs, its backbone's among them.
+
+    Raises:
+        ValueError: if an entry is missing, or the page cannot compute with it.
+    """
+    _check_dict(config)
+    if config.get("num_encoder_layers") != 0:
+        raise ValueError(
+            f"config must have num_encoder_layers 0, got {config.get('num_encoder_layers')!r}"
+        )
+    depth = config.get("num_decoder_layers")
+    counts = ("num_classes", "num_queries")
+    kept = checked_config(
+        {**config, "num_layers": depth, "eps": 1e-5}, *counts, queries=("anchors",)
+    )
+    checks.multiple(4, d_model=kept["d_model"])
+    checks.positive(base=config.get("base"))
+    checks.flag(refine=config.get("refine"))
+    eyes = checked_config(
+        backbone,
+        "image_size",
+        "patch_size",
+        pooling=("class", "mean"),
+        positions=("learned", "none"),
+    )
+    more = {"base": config["base"], "refine": config["refine"], "norm": "layer"}
+    return kept | more | {"backbone": eyes | {"norm": "layer"}}
+
+
+def check_detector_weights(config: Mapping[str, Any], weights: Mapping[str, Tensor]) -> None:
+    """Refuse weights of another model than a detector of this configuration.
+
+    Args:
+        config: as `checked_detector` gives it.
+        weights: a state dict.
+
+    Raises:
+        ValueError: naming what is missing, left over or of another shape.
+    """
+    d_model, eyes = config["d_model"], config["backbone"]
+    d_ff = len(tensor(weights, "decoder.0.feed_forward.linear1.weight"))
+    own = {name: w for name, w in weights.items() if not name.startswith("backbone.")}
+    seen = {n.removeprefix("backbone."): w for n, w in weights.items() if n not in own}
+    check_vit_weights(eyes, seen, head=False)
+    maps = {
+        "input_proj": (d_model, eyes["d_model"]),
+        "place_proj": (d_model, d_model),
+        "class_head": (config["num_classes"] + 1, d_model),
+        "box_head.0": (d_model, d_model),
+        "box_head.2": (d_model, d_model),
+        "box_head.4": (4, d_model),
+    }
+    norms = ["decoder_norm"]
+    for n in range(config["num_layers"]):
+        layer = f"decoder.{n}"
+        norms += [f"{layer}.norm{k}" for k in (1, 2, 3)]
+        for attention in ("self_attention", "cross_attention"):
+            maps |= {f"{layer}.{attention}.{name}": (d_model, d_model) for name in _PROJECTIONS}
+        maps[f"{layer}.feed_forward.linear1"] = (d_ff, d_model)
+        maps[f"{layer}.feed_forward.linear2"] = (d_model, d_ff)
+    needed: Shapes = {"anchors": (config["num_queries"], 4)}
+    for name, shape in (maps | {norm: (d_model,) for norm in norms}).items():
+        needed |= {f"{name}.weight": shape, f"{name}.bias": shape[:1]}
+    _compare(own, needed, {})
+
+
+def checked_samples(samples: Tensor, size: int) -> Tensor:
+    """Grey pictures (n, 1, size, size) from 0 to 1, in 8 bits.
+
+    Raises:
+        ValueError: if they are not such pictures.
+    """
+    checks.floating("samples", samples)
+    if samples.shape[1:] != (1, size, size):
+        raise ValueError(
+            f"samples must be (n, 1, image_size = {size}, {size}), got {tuple(samples.shape)}"
+        )
+    if len(samples) and not (samples.min() >= 0 and samples.max() <= 1):
+        raise ValueError(
+            f"samples must be from 0 to 1, got {samples.min():.3g} to {samples.max():.3g}"
+        )
+    return (samples * 255).round().to(torch.uint8)
+
+
+def checked_labels(labels: Tensor | Sequence, count: int, num_classes: int) -> list[str]:
+    """The classes of samples, as what is written on the page.
+
+    Raises:
+        ValueError: if they are not `count` classes, each below `num_classes`.
+    """
+    labels = labels.tolist() if isinstance(labels, Tensor) else labels
+    if not isinstance(labels, Sequence) or isinstance(labels, str):
+        raise ValueError(f"labels must be a list of classes, got {labels!r}")
+    for label in labels:
+        check_range("labels", label, num_classes - 1)
+    if len(labels) != count:
+        raise ValueError(f"labels must be one for each of {count}, got {len(labels)}")
+    return [str(int(label)) for label in labels]
+
+
+def check_range(name: str, value: int, highest: int) -> None:
+    """Refuse what is not a whole number from 0 to `highest`.
+
+    Raises:
+        ValueError: naming the argument.
+    """
+    checks.whole(**{name: value})
+    if not 0 <= value <= highest:
+        raise ValueError(f"{name} must be 0 to {highest}, got {value}")
 
 
 def _check_dict(config: Mapping[str, Any]) -> None:
@@ -136,6 +258,10 @@ def _check(
     needed |= {f"{norm}.weight": (d_model,) for norm in norms}
     if norm_bias:
         more |= {f"{norm}.bias": (d_model,) for norm in norms}
+    _compare(weights, needed, more)
+
+
+def _compare(weights: Mapping[str, Tensor], needed: Shapes, more: Shapes) -> None:
     if missing := sorted(needed.keys() - weights.keys()):
         raise ValueError(f"weights must be those of config, got none for {', '.join(missing)}")
     if others := sorted(weights.keys() - needed.keys() - more.keys()):

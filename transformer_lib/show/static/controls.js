@@ -43,6 +43,14 @@ const button = (text, clicked, attributes = {}) => {
   return node;
 };
 
+// Numbers from 0 to 1 as more or less opaque ink on a canvas.
+function paint(canvas, picture, side) {
+  canvas.width = canvas.height = side;
+  const image = new ImageData(side, side);
+  picture.forEach((value, i) => (image.data[4 * i + 3] = Math.round(255 * value)));
+  canvas.getContext("2d").putImageData(image, 0, 0);
+}
+
 // Probabilities as bars: a list, each line a name, a bar and a number.
 function bars(count, label) {
   const list = make("ol", { class: "tlp-bars", "aria-label": label });
