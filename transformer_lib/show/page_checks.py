@@ -182,7 +182,7 @@ def check_detector_weights(config: Mapping[str, Any], weights: Mapping[str, Tens
     needed: Shapes = {"anchors": (config["num_queries"], 4)}
     for name, shape in (maps | {norm: (d_model,) for norm in norms}).items():
         needed |= {f"{name}.weight": shape, f"{name}.bias": shape[:1]}
-    _compare(own, needed, {})
+    compare(own, needed, {})
 
 
 def checked_samples(samples: Tensor, size: int) -> Tensor:
@@ -258,10 +258,15 @@ def _check(
     needed |= {f"{norm}.weight": (d_model,) for norm in norms}
     if norm_bias:
         more |= {f"{norm}.bias": (d_model,) for norm in norms}
-    _compare(weights, needed, more)
+    compare(weights, needed, more)
 
 
-def _compare(weights: Mapping[str, Tensor], needed: Shapes, more: Shapes) -> None:
+def compare(weights: Mapping[str, Tensor], needed: Shapes, more: Shapes) -> None:
+    """Refuse weights of other names or shapes than those that are needed, or may be there too.
+
+    Raises:
+        ValueError: naming what is missing, left over or of another shape.
+    """
     if missing := sorted(needed.keys() - weights.keys()):
         raise ValueError(f"weights must be those of config, got none for {', '.join(missing)}")
     if others := sorted(weights.keys() - needed.keys() - more.keys()):

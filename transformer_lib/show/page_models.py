@@ -48,13 +48,13 @@ def page_source(name: str | None = None) -> str:
     raise ValueError(f"name must be that of a function in transformer.js, got {name!r}")
 
 
-def _script(*names: str) -> str:
+def script(*names: str) -> str:
     """One module out of several files: a widget may import nothing."""
     return "\n".join((_STATIC / f"{name}.js").read_text(encoding="utf-8") for name in names)
 
 
-class _PageModel(anywidget.AnyWidget):
-    """What both have: a configuration, and weights in 8 bits."""
+class PageModel(anywidget.AnyWidget):
+    """What all have: a configuration, and weights in 8 bits."""
 
     _css = _STATIC / "page_models.css"
     data = traitlets.Bytes().tag(sync=True)  # see quantize.pack
@@ -63,7 +63,7 @@ class _PageModel(anywidget.AnyWidget):
     caption = traitlets.Unicode().tag(sync=True)
 
 
-class TextWriter(_PageModel):
+class TextWriter(PageModel):
     """A GPT that writes in the page, character by character, and shows where it looks.
 
     The reader types a beginning, chooses temperature and seed, and sees for every character the
@@ -85,7 +85,7 @@ class TextWriter(_PageModel):
             fit the weights, a prompt with a character outside it, or an unknown option.
     """
 
-    _esm = _script("transformer", "controls", "text_writer")
+    _esm = script("transformer", "controls", "text_writer")
     characters = traitlets.List(traitlets.Unicode()).tag(sync=True)
     prompt = traitlets.Unicode().tag(sync=True)
     temperature = traitlets.Float(0.8).tag(sync=True)
@@ -141,7 +141,7 @@ class TextWriter(_PageModel):
         )
 
 
-class DigitReader(_PageModel):
+class DigitReader(PageModel):
     """A ViT that reads in the page what is drawn there, and shows where it looks.
 
     A drawing is scaled and centred as the training digits were. The samples are digits that need
@@ -161,7 +161,7 @@ class DigitReader(_PageModel):
         ValueError: for a configuration that the page cannot compute, or samples that do not fit.
     """
 
-    _esm = _script("transformer", "controls", "digit_reader")
+    _esm = script("transformer", "controls", "digit_reader")
     samples = traitlets.Bytes().tag(sync=True)
     labels = traitlets.List(traitlets.Unicode()).tag(sync=True)
     classes = traitlets.List(traitlets.Unicode()).tag(sync=True)
@@ -205,7 +205,7 @@ class DigitReader(_PageModel):
         )
 
 
-class DigitFinder(_PageModel):
+class DigitFinder(PageModel):
     """A DETR that finds in the page the digits that the reader moves, and shows who finds them.
 
     Digits are dragged, or moved by arrow keys; each query's box is drawn as an anchor and after
@@ -228,7 +228,7 @@ class DigitFinder(_PageModel):
         ValueError: for a configuration that the page cannot compute, or digits that do not fit.
     """
 
-    _esm = _script("transformer", "controls", "detector", "digit_finder")
+    _esm = script("transformer", "controls", "detector", "digit_finder")
     samples = traitlets.Bytes().tag(sync=True)
     labels = traitlets.List(traitlets.Unicode()).tag(sync=True)
     places = traitlets.List().tag(sync=True)  # [x, y] of each, -1 for those that wait
