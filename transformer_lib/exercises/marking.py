@@ -116,12 +116,12 @@ def _alike(got: list[Tensor], wanted: list[Tensor], tolerance: float) -> bool:
     )
 
 
-def _numbers(x: Tensor, digits: int) -> str:
-    """A tensor as one writes it by hand."""
-    if x.dtype == torch.bool:
-        return str(x.tolist())
-    return str([[round(value, digits) + 0.0 for value in row] for row in x.tolist()])
+def _numbers(x, digits: int) -> str:
+    """A tensor as one writes it by hand; whole numbers, booleans and sizes as they are."""
+    if not isinstance(x, Tensor) or not x.is_floating_point():
+        return str(x.tolist() if isinstance(x, Tensor) else x)
+    return str((x.double() * 10**digits).round().div(10**digits).add(0.0).tolist())
 
 
 def _shapes(given: tuple) -> str:
-    return ", ".join(str(tuple(x.shape)) for x in given)
+    return ", ".join(str(tuple(x.shape)) if isinstance(x, Tensor) else str(x) for x in given)

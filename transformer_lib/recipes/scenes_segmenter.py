@@ -118,7 +118,7 @@ nothing but background has 0 on digits.
 RECIPE = Recipe(
     name="scenes_segmenter",
     title="Scenes of digits, pixel by pixel",
-    steps=7000,
+    steps=5000,
     every=500,
     data=load_scenes,
     model=make_model,
