@@ -183,7 +183,7 @@ def _is_ours(model: nn.Module) -> bool:
 
 
 def _made_of(model: nn.Module) -> dict[str, Any]:
-    """The arguments with which its class makes a model: its config, and the eyes it sees with."""
+    """Class and config of a model, and of the one that it sees with."""
     said = {"class": type(model).__name__, "config": getattr(model, "config", None)}
     backbone = getattr(model, "backbone", None)
     return said if backbone is None else said | {"backbone": _made_of(backbone)}

@@ -23,8 +23,10 @@ ALWAYS = [
     "data",
     "show.code",
     "show.drawings",
+    "show.masks",
     "show.page_models",
     "show.plots",
+    "show.scene_painter",
     "show.whole",
     "show.widgets",
 ]
