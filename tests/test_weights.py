@@ -50,6 +50,7 @@ def test_all_that_ships_is_held_to_its_sum():
         ("verses_xl", tl.TransformerXL, {"d_model": 192, "mem_len": 256, "norm_first": True}),
         ("pronunciations", tl.Transformer, {"num_encoder_layers": 4, "activation": "relu2"}),
         ("digits_vit", tl.ViT, {"image_size": 28, "patch_size": 7, "pooling": "mean"}),
+        ("scenes_segmenter", tl.Segmenter, {"num_classes": 11, "detail": "pixels"}),
     ],
 )
 def test_what_ships_says_what_it_is(name, kind, config):
