@@ -106,7 +106,9 @@ def test_its_masks_are_those_of_the_published_encoder_only_mask_transformer():
             copy(mine.norm2, layer.norm2)
         copy(ours.reader.final_norm, theirs.layernorm)
         ours.tokens.weight.copy_(theirs.query.weight)
-        ours.features.weight.copy_(torch.eye(8).double() * 8**0.5)  # against the division by the root
+        ours.features.weight.copy_(
+            torch.eye(8).double() * 8**0.5
+        )  # against the division by the root
         ours.features.bias.zero_()
         copy(ours.keys, theirs.mask_head)
 

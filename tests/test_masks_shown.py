@@ -70,5 +70,7 @@ def test_a_journey_shows_the_shapes_and_numbers_of_the_run():
 
 @pytest.mark.parametrize(("detail", "patch"), [("pixels", 4), ("bilinear", 0)])
 def test_a_journey_needs_a_patch_whose_pixels_are_scored(detail, patch):
-    with pytest.raises(ValueError, match=f"patch must be one of 4 whose pixels are scored, {patch}"):
+    with pytest.raises(
+        ValueError, match=f"patch must be one of 4 whose pixels are scored, {patch}"
+    ):
         patch_journey(segmenter(detail), torch.rand(1, 1, 8, 8), patch, [0])

@@ -59,9 +59,7 @@ def finder(config=(), weights=None, backbone=(), samples=DIGITS, labels=(1, 2), 
 MODELS = [GPT(GPT_CONFIG), ViT(VIT_CONFIG), DETR(DETR_CONFIG, ViT(VIT_CONFIG))]
 
 
-@pytest.mark.parametrize(
-    ("make", "model"), [*zip((writer, reader, finder), MODELS, strict=True)]
-)
+@pytest.mark.parametrize(("make", "model"), [*zip((writer, reader, finder), MODELS, strict=True)])
 def test_a_widget_carries_its_weights_in_8_bits(make, model):
     widget = make(weights=model.state_dict())
     data, contents = pack(model.state_dict())

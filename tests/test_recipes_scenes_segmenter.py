@@ -1,4 +1,4 @@
-"""The segmenter's recipe from end to end, on a few scenes; and what the weights that ship can do."""
+"""The segmenter's recipe from end to end, on a few scenes; and what the shipped weights can do."""
 
 from dataclasses import replace
 

@@ -202,15 +202,13 @@ EXERCISES = {
             "their weights.": lambda x, y, w: (w[y] * _each(x, y)).mean()[None],
             "the weights are not used.": lambda x, y, w: _each(x, y).mean()[None],
             "the weighted losses are summed, not averaged.": lambda x, y, w: (
-                (w[y] * _each(x, y)).sum()[None]
-            ),
+                w[y] * _each(x, y)
+            ).sum()[None],
             "the logits are multiplied by the weights. That is another model, not another loss.": (
                 lambda x, y, w: _each(x * w, y).mean()[None]
             ),
             "a pixel counts as the class that is said, and should as the one that is true.": (
-                lambda x, y, w: (
-                    (w[x.argmax(1)] * _each(x, y)).sum() / w[x.argmax(1)].sum()
-                )[None]
+                lambda x, y, w: ((w[x.argmax(1)] * _each(x, y)).sum() / w[x.argmax(1)].sum())[None]
             ),
         },
         properties={

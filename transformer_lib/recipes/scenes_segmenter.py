@@ -15,7 +15,15 @@ from torch import Tensor, nn
 
 from transformer_lib.data.images import Images, load_mnist_5k
 from transformer_lib.data.order import random_numbers
-from transformer_lib.data.scenes import BACKGROUND, HARD, MEDIUM, SIZE, SceneBatches, Scenes, compose
+from transformer_lib.data.scenes import (
+    BACKGROUND,
+    HARD,
+    MEDIUM,
+    SIZE,
+    SceneBatches,
+    Scenes,
+    compose,
+)
 from transformer_lib.measure.mean_iou import ClassIoU
 from transformer_lib.models.segmentation import Segmenter, SegmenterConfig
 from transformer_lib.recipes.digits_vit import load_dev

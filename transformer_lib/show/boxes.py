@@ -46,7 +46,9 @@ def boxes_on(
         raise ValueError(f"names must be one for each of {len(boxes)} boxes, got {len(names)}")
     height, width = image.shape
     if not ax.images:
-        ax.imshow(image.detach().numpy(), cmap="gray_r", vmin=0, vmax=1, extent=(0, width, height, 0))
+        ax.imshow(
+            image.detach().numpy(), cmap="gray_r", vmin=0, vmax=1, extent=(0, width, height, 0)
+        )
     style = {"linewidth": 0.7, "alpha": 0.5} if faint else {"linewidth": 1.6}
     for name, box in zip(names, boxes.detach().tolist(), strict=True):
         left, top, right, bottom = box[0] * width, box[1] * height, box[2] * width, box[3] * height

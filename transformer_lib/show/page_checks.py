@@ -180,7 +180,7 @@ def check_detector_weights(config: Mapping[str, Any], weights: Mapping[str, Tens
         maps[f"{layer}.feed_forward.linear1"] = (d_ff, d_model)
         maps[f"{layer}.feed_forward.linear2"] = (d_model, d_ff)
     needed: Shapes = {"anchors": (config["num_queries"], 4)}
-    for name, shape in (maps | {norm: (d_model,) for norm in norms}).items():
+    for name, shape in (maps | dict.fromkeys(norms, (d_model,))).items():
         needed |= {f"{name}.weight": shape, f"{name}.bias": shape[:1]}
     compare(own, needed, {})
 

@@ -76,17 +76,24 @@ function render({ model, el }) {
   });
   for (const end of ["pointerup", "pointercancel"])
     scene.addEventListener(end, (event) => event.isPrimary && (last = null));
-  const arrows = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-  scene.addEventListener("keydown", (event) => {
-    if (!(event.key in arrows)) return;
-    event.preventDefault();
-    const [dx, dy] = arrows[event.key];
+  const moves = {
+    ArrowLeft: ["←", -1, 0, "left"], ArrowUp: ["↑", 0, -1, "up"],
+    ArrowDown: ["↓", 0, 1, "down"], ArrowRight: ["→", 1, 0, "right"],
+  };
+  function move([, dx, dy]) {
     picture = picture.map((_, i) => {
       const x = (i % side) - dx, y = Math.floor(i / side) - dy;
       return x < 0 || y < 0 || x >= side || y >= side ? 0 : picture[y * side + x];
     });
     schedule();
+  }
+  scene.addEventListener("keydown", (event) => {
+    if (!(event.key in moves)) return;
+    event.preventDefault();
+    move(moves[event.key]);
   });
+  const arrows = Object.values(moves).map((to) =>
+    button(to[0], () => move(to), { "aria-label": `Move the scene ${to[3]} by a pixel` }));
 
   // The masks: a colour for each class and its name beside it, or the chances of one class.
   const masks = make("canvas", { role: "img" });
@@ -159,7 +166,7 @@ function render({ model, el }) {
     make("div", { class: "tlp-halves" },
       part("Paint here", make("div", { class: "tlp-paper" }, scene)),
       part("Which digit each pixel belongs to", make("div", { class: "tlp-paper masks" }, masks, names))),
-    rowOf(tool, clear),
+    rowOf(tool, make("div", { class: "tlp-buttons" }, clear, ...arrows)),
     said,
     shelf,
     rowOf(show),
