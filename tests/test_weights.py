@@ -16,6 +16,7 @@ from transformer_lib.weights import SHIPPED, fill, load, save
 TENSORS = {  # sha256 of the bytes behind the header: what was trained, whatever is said of it
     "digits_vit": "599a3ff188e45b09feeb1d91598eddc342576ef7afc135d798dd6a5ec62ac1e2",
     "pronunciations": "2ed87fee700e7beb8268a9dcab1f92c1dba0f631f6982298b5fbdd9f9bb10b9b",
+    "scenes_segmenter": "19a78ddf3763bf7a454994b7c1fe3d0eaa1e02c869ffd9daa75ce4fb79b40adf",
     "verses_gpt": "4041c22cf0489b2cf69e1b41349dfc7004c626e324af7418e322dc48b9869627",
     "verses_xl": "6d55b26ff757b159df4aa427e87706b28c109d2c0b39834218d0702ce66fe170",
 }
