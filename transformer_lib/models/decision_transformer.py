@@ -150,8 +150,8 @@ class DecisionTransformer(nn.Module):
 
     def _check(self, returns: Tensor, states: Tensor, actions: Tensor, steps: Tensor) -> None:
         config, weight = self.config, self.state_proj.weight
-        checks.ids("actions", actions, config.num_actions, like=weight)
-        checks.ids("steps", steps, config.max_steps, like=weight)
+        checks.ids("actions", actions, config.num_actions, of="num_actions", like=weight)
+        checks.ids("steps", steps, config.max_steps, of="max_steps", like=weight)
         for name, value, shape in (
             ("returns", returns, actions.shape),
             ("states", states, (*actions.shape, config.state_dim)),
