@@ -64,6 +64,9 @@ RIGHT = [
     ("positions.*.forward.x", "half|float64|extra axis"),
     ("phi.x", "half|float64|extra axis"),
     ("KVCache.*.layer|MemoryCache.*.layer", ".*"),  # any object stands for a layer
+    ("(worlds|episodes)\\..*", "NaN|half|float64|extra axis"),  # numbers in, numbers out
+    ("asking.wish", "-1.0"),  # what costs has a return below zero
+    ("play.starts", "bool|int64|complex64|meta"),  # refused, under the name of `states`
     ("(causal|sliding_window|summary)_mask.device", ".*"),  # torch says what a device is
     ("shift_images.(down|right)", "-1"),  # up, and left
     ("(generate|beam_search).inputs", "too high|negative"),  # refused, under the name of `start`

@@ -161,9 +161,9 @@ def test_the_second_door_pays_ten_one_time_in_ten_and_nobody_sees_it():
 def test_what_is_no_state_or_action_is_refused(world):
     states = world.start(3, numbers())
     for bad in (states[0], states[:, :0], "three", states.to("meta")):
-        with pytest.raises(ValueError, match="states must be numbers"):
+        with pytest.raises(ValueError, match="states must be"):
             world.see(bad)
-        with pytest.raises(ValueError, match="states must be numbers"):
+        with pytest.raises(ValueError, match="states must be"):
             world.step(bad, torch.zeros(3, dtype=torch.long))
     with pytest.raises(ValueError, match="actions must be in 0 … num_actions - 1"):
         world.step(states, torch.full((3,), world.num_actions))

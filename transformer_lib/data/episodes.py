@@ -3,8 +3,10 @@
 `play` makes them, whoever chooses; `asking` lets a model choose that is told a wish.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Real
 
 import torch
 import torch.nn.functional as F
@@ -75,7 +77,16 @@ def play(world: World, choose: Choose, starts: Tensor) -> Episodes:
         world: the rules.
         choose: chooses the actions, see `Choose`.
         starts: first states, as `world.start` draws them.
+
+    Raises:
+        ValueError: if `world` is none, `choose` no function, or `starts` are no states.
     """
+    if not isinstance(world, World):
+        raise ValueError(f"world must be a World, got {world!r}")
+    if not callable(choose):
+        raise ValueError(f"choose must be a function, got {choose!r}")
+    if not isinstance(starts, Tensor) or starts.dim() != 2:
+        raise ValueError(f"starts must be states (count, …), got {starts!r}")
     count = len(starts)
     states = torch.zeros(count, world.max_steps, world.state_dim)
     actions = torch.zeros(count, world.max_steps, dtype=torch.long)
@@ -99,6 +110,8 @@ def play(world: World, choose: Choose, starts: Tensor) -> Episodes:
 def at_random(num_actions: int, generator: torch.Generator) -> Choose:
     """Choose any action, each as often as the others."""
     checks.at_least(1, num_actions=num_actions)
+    if not isinstance(generator, torch.Generator):
+        raise ValueError(f"generator must be a torch.Generator, got {generator!r}")
     return lambda states, actions, rewards: torch.randint(
         num_actions, (len(states),), generator=generator
     )
@@ -116,9 +129,14 @@ def asking(model: Callable, wish: float | Tensor, *, context: int) -> Choose:
         context: how many steps it is shown at most, the present one among them.
 
     Raises:
-        ValueError: if `context < 1`.
+        ValueError: if `context < 1`, `model` is no function, or `wish` no finite number.
     """
     checks.at_least(1, context=context)
+    if not callable(model):
+        raise ValueError(f"model must be a function, got {model!r}")
+    number = isinstance(wish, Real) and not isinstance(wish, bool) and math.isfinite(wish)
+    if not number and not isinstance(wish, Tensor):
+        raise ValueError(f"wish must be a finite number, or a tensor of them, got {wish!r}")
 
     def choose(states: Tensor, actions: Tensor, rewards: Tensor) -> Tensor:
         gained = F.pad(rewards.cumsum(dim=1), (1, 0))  # before each step, (count, t + 1)

@@ -6,7 +6,7 @@ state; what of it the player does not see is luck to the player.
 """
 
 import math
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -15,6 +15,7 @@ from torch import Tensor
 from transformer_lib import checks
 
 
+@runtime_checkable
 class World(Protocol):
     """What a world offers to those who play in it.
 
@@ -54,17 +55,17 @@ class CartPole:
 
     def start(self, count: int, generator: torch.Generator) -> Tensor:
         """Nearly upright, nearly at rest."""
-        checks.at_least(1, count=count)
+        _check_start(count, generator)
         return 0.1 * torch.rand(count, 4, generator=generator) - 0.05
 
     def see(self, states: Tensor) -> Tensor:
         """All of it: (count, 4)."""
-        _check_states(states, 4)
+        _check_numbers(states, 4)
         return states * states.new_tensor([1.0, 1.0, 10.0, 1.0])
 
     def step(self, states: Tensor, actions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """A fiftieth of a second."""
-        _check_states(states, 4)
+        _check_numbers(states, 4)
         _check_actions(actions, states, self.num_actions)
         place, speed, angle, turning = states.unbind(1)
         push = 20.0 * actions.to(states.dtype) - 10.0  # in N; cart 1 kg, pole 0.1 kg and 1 m long
@@ -115,7 +116,7 @@ class Maze:
 
     def start(self, count: int, generator: torch.Generator) -> Tensor:
         """On any free field but the goal."""
-        checks.at_least(1, count=count)
+        _check_start(count, generator)
         return self.at(self.fields[torch.randint(len(self.fields), (count,), generator=generator)])
 
     def at(self, fields: Tensor) -> Tensor:
@@ -125,12 +126,12 @@ class Maze:
 
     def see(self, states: Tensor) -> Tensor:
         """The field: (count, 64)."""
-        _check_states(states, 2)
+        _check_counts(states, 64)
         return F.one_hot(states[:, 0], 64).float()
 
     def step(self, states: Tensor, actions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Walk to a neighbouring field."""
-        _check_states(states, 2)
+        _check_counts(states, 64)
         _check_actions(actions, states, self.num_actions)
         field, steps = self.next[states[:, 0], actions], states[:, 1] + 1
         arrived = field == self.goal
@@ -170,20 +171,20 @@ class Corridor:
 
     def start(self, count: int, generator: torch.Generator) -> Tensor:
         """At the entrance, with either hint."""
-        checks.at_least(1, count=count)
+        _check_start(count, generator)
         hints = torch.randint(2, (count,), generator=generator)
         return torch.stack([hints, torch.zeros_like(hints)], dim=1)
 
     def see(self, states: Tensor) -> Tensor:
         """The hint at the entrance, and then no more: (count, 4)."""
-        _check_states(states, 2)
+        _check_counts(states, 2)
         hint, place = states.unbind(1)
         seen = torch.where(place == 0, hint, 2 + (place == self.max_steps - 1).long())
         return F.one_hot(seen, 4).float()
 
     def step(self, states: Tensor, actions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Go on, or turn."""
-        _check_states(states, 2)
+        _check_counts(states, 2)
         _check_actions(actions, states, self.num_actions)
         hint, place = states.unbind(1)
         over = (place == self.max_steps - 1) & (actions > 0)
@@ -203,26 +204,41 @@ class Doors:
 
     def start(self, count: int, generator: torch.Generator) -> Tensor:
         """Put 10 behind the second door, or nothing: (count, 1)."""
-        checks.at_least(1, count=count)
+        _check_start(count, generator)
         return 10.0 * (torch.rand(count, 1, generator=generator) < 0.1)
 
     def see(self, states: Tensor) -> Tensor:
         """Nothing that helps: (count, 1)."""
-        _check_states(states, 1)
+        _check_numbers(states, 1)
         return torch.ones_like(states)
 
     def step(self, states: Tensor, actions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Open a door."""
-        _check_states(states, 1)
+        _check_numbers(states, 1)
         _check_actions(actions, states, self.num_actions)
         return states, torch.where(actions == 0, 3.0, states[:, 0]), torch.ones_like(actions) > 0
 
 
-def _check_states(states: Tensor, width: int) -> None:
-    good = isinstance(states, Tensor) and states.dim() == 2 and states.size(1) == width
-    if not good or states.is_meta or states.is_complex():
-        got = tuple(states.shape) if isinstance(states, Tensor) else type(states).__name__
-        raise ValueError(f"states must be numbers (count, {width}), got {got}")
+def _check_start(count: int, generator: torch.Generator) -> None:
+    checks.at_least(1, count=count)
+    if not isinstance(generator, torch.Generator):
+        raise ValueError(f"generator must be a torch.Generator, got {generator!r}")
+
+
+def _check_numbers(states: Tensor, width: int) -> None:
+    checks.floating("states", states, dims=2)
+    if states.size(1) != width:
+        raise ValueError(f"states must be (count, {width}), got {tuple(states.shape)}")
+
+
+def _check_counts(states: Tensor, first: int) -> None:
+    """Two whole numbers to a state, the first of them of so many."""
+    checks.ids("states", states)
+    if states.size(1) != 2 or states.is_meta or states.dtype != torch.int64:
+        raise ValueError(f"states must be (count, 2), got {tuple(states.shape)} {states.dtype}")
+    low, high = states.amin().item(), states[:, 0].amax().item()
+    if low < 0 or high >= first:
+        raise ValueError(f"states must begin with a number in 0 … {first - 1}, got {low} to {high}")
 
 
 def _check_actions(actions: Tensor, states: Tensor, num_actions: int) -> None:
