@@ -133,8 +133,19 @@ def test_windows_are_pieces_of_episodes():
         assert any(count == min(6, int(episodes.lengths[i])) for i in source)
 
 
+def test_a_longer_episode_comes_the_more_often():
+    lengths, nothing = torch.tensor([2, 8]), torch.zeros(2, 8)
+    mine = torch.arange(2.0)[:, None, None].expand(2, 8, 1)  # of each, its number
+    window = EpisodeWindows(
+        Episodes(mine, nothing.long(), nothing, lengths), context=2, batch_size=4000
+    )[0]
+    longer = window.states[:, 0].mean().item()
+    assert longer == pytest.approx(0.8, abs=0.03)
+
+
 def test_windows_begin_anywhere_and_reach_the_last_step():
-    long = Episodes(torch.zeros(1, 9, 1), torch.zeros(1, 9).long(), torch.ones(1, 9), torch.tensor([9]))
+    nine = torch.zeros(1, 9)
+    long = Episodes(nine[..., None], nine.long(), nine + 1, torch.tensor([9]))
     steps = EpisodeWindows(long, context=4, batch_size=500)[0].steps
     assert set(steps[:, 0].tolist()) == set(range(6))
     assert set(steps.flatten().tolist()) == set(range(9))

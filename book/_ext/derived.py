@@ -25,6 +25,7 @@ DERIVED = {
     9: ["models.recurrent"],
     10: ["models.gpt", "measure.ngrams", "recipes.verses_gpt", "show.quantize"],
     14: ["layers.patches", "models.vit", "measure.maps.attention_rollout", "recipes.digits_vit"],
+    18: ["models.decision_transformer"],
     19: ["measure.effective_context"],
     21: ["layers.relative"],
     22: [

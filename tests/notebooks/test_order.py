@@ -25,6 +25,7 @@ ALWAYS = [
     "show.drawings",
     "show.page_models",
     "show.plots",
+    "show.pole",
     "show.whole",
     "show.widgets",
 ]

@@ -171,8 +171,9 @@ class Window:
 class EpisodeWindows(Endless):
     """Pieces of `context` steps without end: `windows[n]` is a function of n and the seed.
 
-    Each piece comes from an episode drawn at random, each episode as often as the others, and
-    begins anywhere in it where it fits. Shorter episodes are taken whole, with filling behind.
+    Each piece comes from an episode drawn at random, the longer the more often (as in the paper's
+    code), and begins anywhere in it where it fits. Shorter episodes are taken whole, with filling
+    behind.
 
     Args:
         episodes: to draw from.
@@ -195,7 +196,8 @@ class EpisodeWindows(Endless):
     def __getitem__(self, n: int) -> Window:
         """Batch n, counted from 0."""
         generator = random_numbers(self.seed, n)
-        rows = torch.randint(len(self.episodes), (self.batch_size,), generator=generator)
+        longer = self.episodes.lengths.float()
+        rows = torch.multinomial(longer, self.batch_size, replacement=True, generator=generator)
         lengths = self.episodes.lengths[rows]
         room = (lengths - self.context).clamp(min=0) + 1
         first = (torch.rand(self.batch_size, generator=generator) * room).long()
