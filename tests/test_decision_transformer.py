@@ -1,5 +1,7 @@
 """The Decision Transformer: equal to Hugging Face's, blind to what it must not see."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 import transformers
@@ -93,10 +95,11 @@ def test_it_equals_hugging_faces():
 
 
 def test_returns_are_divided_by_their_scale():
-    config = DecisionTransformerConfig(4, 3, 20, 50.0, d_model=8, num_layers=1, d_ff=8)
-    model = DecisionTransformer(config).double().eval()
-    plain = DecisionTransformer(DecisionTransformerConfig(4, 3, 20, d_model=8, num_layers=1, d_ff=8))
-    plain.double().eval().load_state_dict(model.state_dict())
+    model, plain = (
+        DecisionTransformer(replace(SMALL, return_scale=scale)).double().eval()
+        for scale in (50.0, 1.0)
+    )
+    plain.load_state_dict(model.state_dict())
     returns, *rest = inputs()
     assert_close(model(50 * returns, *rest), plain(returns, *rest), **EXACT)
 

@@ -22,9 +22,7 @@ def looped(start, rewards, sign=-1, *, before=True, keep=1.0):
 
 
 def one_by_one(*order):
-    return lambda *tokens: torch.stack(
-        [tokens[k][t] for t in range(len(tokens[0])) for k in order]
-    )
+    return lambda *tokens: torch.stack([tokens[k][t] for t in range(len(tokens[0])) for k in order])
 
 
 ANSWERS = [

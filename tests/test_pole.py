@@ -115,7 +115,7 @@ def test_the_first_state_is_drawn_and_all_travels_with_it():
     assert 'value="120"' in page
     assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)|\bimport\b|\bfetch\(", page)
     assert "export " not in script()
-    assert json.loads(re.search("data-state='?\"([^\"]*)", page)[1].replace("&quot;", '"'))
+    assert json.loads(re.search('data-state=\'?"([^"]*)', page)[1].replace("&quot;", '"'))
     assert "dial stands at 50" in toy()._repr_html_()
     assert repr(toy(played=[(1, 2)])) == "A pole on request, with 1 games played before"
 

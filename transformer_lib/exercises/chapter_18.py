@@ -1,4 +1,4 @@
-"""The exercises of chapter 18: returns to go, what a model is told underway, and three tokens a step.
+"""The exercises of chapter 18: returns to go, what a model is told, and three tokens a step.
 
 from transformer_lib.exercises.chapter_18 import check
 
@@ -101,8 +101,8 @@ EXERCISES = {
             "it adds up over the games, and should over the steps of each.": lambda rewards: (
                 rewards.flip(0).cumsum(0).flip(0)
             ),
-            "it is in reverse: the last step stands first.": lambda rewards: (
-                rewards.flip(1).cumsum(1)
+            "it is in reverse: the last step stands first.": lambda rewards: rewards.flip(1).cumsum(
+                1
             ),
         },
         properties={
@@ -151,7 +151,7 @@ EXERCISES = {
             "the features are mixed: the three were put side by side as features and cut anew.": (
                 lambda R, s, a: torch.stack([R, s, a], dim=2).flatten(1).reshape(-1, R.size(1))
             ),
-            "the steps run backwards.": lambda R, s, a: _interleave(R.flip(0), s.flip(0), a.flip(0)),
+            "the steps run backwards.": lambda *tokens: _interleave(*(t.flip(0) for t in tokens)),
         },
         properties={"Each number must stand there once.": _keeps_all},
     ),

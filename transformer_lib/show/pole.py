@@ -129,7 +129,8 @@ class PoleOnRequest:
             'x2="0" y2="-76"/></g></g></g>'
             f'<text x="8" y="14" class="left tlc-left">still to gain {self.wish}</text>'
             f'<text x="{WIDTH - 8}" y="14" class="right tlc-steps">step 0</text>'
-            f'<g class="tlc-chart"><path class="tlc-axis" d="M{LEFT:g} {TOP:g}V{BOTTOM:g}H{end:g}"/>'
+            '<g class="tlc-chart">'
+            f'<path class="tlc-axis" d="M{LEFT:g} {TOP:g}V{BOTTOM:g}H{end:g}"/>'
             f'<line class="tlc-even" x1="{LEFT:g}" y1="{BOTTOM:g}" x2="{end:g}" y2="{TOP:g}"/>'
             '<circle class="tlc-dot" r="4" cx="-9" cy="-9"/>'
         )
