@@ -10,8 +10,8 @@ from transformer_lib.models.transformer_xl import TransformerXL, TransformerXLCo
 
 LENGTH, SEGMENT, LAYERS, WIDTH, BATCH = 24, 8, 4, 32, 32
 KINDS = ("as published, post-norm", "norms in front", "gated", "gated, no memory")
-RATES = (0.001, 0.003, 0.01)
-TRIED = [(kind, rate) for kind in KINDS[:3] for rate in RATES] + [(KINDS[3], RATES[1])]
+RATES = (0.003, 0.01, 0.03)
+TRIED = [(kind, rate) for kind in KINDS[:3] for rate in RATES] + [(KINDS[3], RATES[0])]
 ARMS = [{"kind": kind, "rate": rate, "seed": seed} for kind, rate in TRIED for seed in range(3)]
 
 
@@ -25,7 +25,7 @@ class Gated(MemoryLayer):
         return self.gate2(x, self.feed_forward(self.norm2(x)).relu()), read
 
 
-def run(kind, rate, seed, *, stop=150) -> dict:
+def run(kind, rate, seed, *, stop=100) -> dict:
     """Play, and make what paid more likely."""
     torch.manual_seed(seed)
     sizes = {"d_model": WIDTH, "num_heads": 2, "num_layers": LAYERS, "d_ff": 2 * WIDTH}
