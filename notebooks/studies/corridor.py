@@ -1,8 +1,10 @@
 """Chapter 18: a corridor with a hint, and who finds out that the hint matters."""
 
+from dataclasses import replace
+
 from study import chapter, first_losses, keep
 
-KINDS = ("Decision Transformer", "context of 4", "one step", "cloning")
+KINDS = ("Decision Transformer", "one head", "context of 4", "one step", "cloning")
 ARMS = [{"kind": kind, "seed": seed} for kind in KINDS for seed in range(3)]
 
 
@@ -10,7 +12,8 @@ def run(kind, seed, *, stop=None) -> dict:
     """Train one model as the page does, and ask it for both returns."""
     here = chapter("18_decision_transformer", stop)
     makers = {"one step": here.OneStep, "cloning": here.Cloning}
-    model = here.new(here.HINT, seed, makers.get(kind, here.DecisionTransformer))
+    config = replace(here.HINT, num_heads=1 if kind == "one head" else here.HINT.num_heads)
+    model = here.new(config, seed, makers.get(kind, here.DecisionTransformer))
     context = 4 if kind == "context of 4" else here.LENGTH
     games = here.corridor_games(seed)
     here.fit(model, games, context=context, steps=here.HINT_STEPS, seed=seed)
