@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from study import chapter, first_losses, keep
 
-KINDS = ("Decision Transformer", "one head", "context of 4", "one step", "cloning")
+KINDS = ("Decision Transformer", "one layer", "context of 4", "one step", "cloning")
 ARMS = [{"kind": kind, "seed": seed} for kind in KINDS for seed in range(3)]
 
 
@@ -12,7 +12,7 @@ def run(kind, seed, *, stop=None) -> dict:
     """Train one model as the page does, and ask it for both returns."""
     here = chapter("18_decision_transformer", stop)
     makers = {"one step": here.OneStep, "cloning": here.Cloning}
-    config = replace(here.HINT, num_heads=1 if kind == "one head" else here.HINT.num_heads)
+    config = replace(here.HINT, num_layers=1 if kind == "one layer" else 2)
     model = here.new(config, seed, makers.get(kind, here.DecisionTransformer))
     context = 4 if kind == "context of 4" else here.LENGTH
     games = here.corridor_games(seed)
