@@ -10,7 +10,7 @@ from transformer_lib.models.transformer_xl import TransformerXL, TransformerXLCo
 
 LENGTH, SEGMENT, LAYERS, WIDTH, BATCH = 24, 8, 4, 32, 32
 KINDS = ("as published, post-norm", "norms in front", "gated", "gated, no memory")
-RATES = (0.003, 0.03)
+RATES = (0.003,)
 TRIED = [(kind, rate) for kind in KINDS[:3] for rate in RATES] + [(KINDS[3], RATES[0])]
 ARMS = [{"kind": kind, "rate": rate, "seed": seed} for kind, rate in TRIED for seed in range(3)]
 

@@ -1,9 +1,10 @@
-"""Chapter 18: the maze, in three seeds: two models, and three mistakes."""
+"""Chapter 18: the maze: two models in three seeds, and three mistakes."""
 
 from study import chapter, first_losses, keep
 
 KINDS = ("Decision Transformer", "one step", "read at the return", "a position for each token")
-ARMS = [{"kind": kind, "seed": seed} for kind in KINDS for seed in range(3)]
+ARMS = [{"kind": kind, "seed": seed} for kind in KINDS[:2] for seed in range(3)]
+ARMS += [{"kind": kind, "seed": 0} for kind in KINDS[2:]]
 
 
 def asked(here, model, choose) -> dict:
