@@ -96,18 +96,24 @@ def controls(
         tried: its numbers, and those of `vitals`.
 
     Returns:
-        Numbers by name: `tenth`, its last loss with a tenth of the rate, as a part of that which it
-        had; `tenfold`, how many times as far the loss falls with ten times the rate; and where no
-        more than the frequencies were learned, `later`, the loss after four times the steps.
+        Numbers by name, as far as they are needed: `tenth`, its last loss with a tenth of the rate,
+        as a part of that which it had; `later`, where no more than the frequencies were learned,
+        the loss after four times the steps; and where that is no more either, `tenfold`, how many
+        times as far the loss falls with ten times the rate.
     """
     run, more = (model, batch, loss, optimizers), {}
     fall = 1 - tried["end"] / tried["start"]
     if not fall > LEARNED:  # NaN too
         more["tenth"] = trial(*run, 0.1 * peak)["end"] / tried["end"]
+        if more["tenth"] < 0.5:
+            return more
+    if "frequencies" in tried and not learned_some(tried):
+        more["later"] = trial(*run, peak, steps=240)["end"]
+        if learned_some(tried | {"end": more["later"]}):
+            return more
+    if not learned_some(tried) or fall < 0.02:
         further = 1 - trial(*run, 10 * peak)["end"] / tried["start"]
         more["tenfold"] = further / max(fall, 1e-6)
-    if not learned_some(tried):
-        more["later"] = trial(*run, peak, steps=240)["end"]
     return more
 
 
