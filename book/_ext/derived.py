@@ -34,4 +34,13 @@ DERIVED = {
         "training.segments",
         "recipes.verses_xl",
     ],
+    24: [
+        "training.findings",
+        "training.health",
+        "training.hearing",
+        "training.trial",
+        "training.vitals",
+        "measure.influence",
+        "show.diagnosis",
+    ],
 }

@@ -120,7 +120,13 @@ def _numbers(x: Tensor, digits: int) -> str:
     """A tensor as one writes it by hand."""
     if x.dtype == torch.bool:
         return str(x.tolist())
-    return str([[round(value, digits) + 0.0 for value in row] for row in x.tolist()])
+    return str(_rounded(x.tolist(), digits))
+
+
+def _rounded(values: list | float, digits: int) -> list | float:
+    if isinstance(values, list):
+        return [_rounded(value, digits) for value in values]
+    return round(values, digits) + 0.0
 
 
 def _shapes(given: tuple) -> str:

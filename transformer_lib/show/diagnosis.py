@@ -98,8 +98,8 @@ class Diagnosis:
             f'<div class="dx-cards">{cards}</div><ul class="dx-names">{names}</ul>'
             f'<div class="dx-panel"></div><p class="dx-said" aria-live="polite"></p>'
             f'<script type="application/json">{data}</script>'
-            f"<script>(() => {{\n{script}\nstart(document.getElementById({own!r}));\n}})();</script>"
-            "</figure>"
+            f"<script>(() => {{\n{script}\nstart(document.getElementById({own!r}));\n}})();"
+            "</script></figure>"
         )
 
     def _card(self, letter: str, case: Case) -> str:
@@ -117,7 +117,8 @@ class Diagnosis:
             f'<path class="dx-none" d="M0 {_HEIGHT * (1 - 1 / _TOP):.1f}H{_WIDTH}"/>'
             f'<path class="dx-held" d="{_path(held_out, len(case.loss))}"/>'
             f'<path class="dx-loss" d="{_path(list(enumerate(case.loss)), len(case.loss))}"/>'
-            f'<text x="5" y="{_HEIGHT - 6}">{letter}</text></svg><span class="dx-slot"></span></div>'
+            f'<text x="5" y="{_HEIGHT - 6}">{letter}</text></svg>'
+            '<span class="dx-slot"></span></div>'
         )
 
 
