@@ -136,6 +136,7 @@ def test_a_table_of_ids_is_heard_whatever_its_class():
     assert torch.equal(ids, batch()[0])
     assert vectors.shape == (*ids.shape, 8)
     assert heard.classes == V
+    assert not any(part._forward_hooks for part in model.modules())  # nobody listens any more
     assert len(heard.silent) == 1
 
 
@@ -174,3 +175,10 @@ def test_several_optimizers_are_one_training():
 def test_bad_input_is_refused(more, said):
     with pytest.raises(ValueError, match=said):
         health(gpt(), batch(), loss, **more)
+
+
+def test_what_is_no_module_is_refused():
+    with pytest.raises(ValueError, match="model must be a module, got function"):
+        health(loss, batch(), loss)
+    with pytest.raises(ValueError, match="model must be a module"), hear(None):
+        pass

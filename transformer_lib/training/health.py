@@ -83,9 +83,11 @@ def health(
         Numbers and findings; printed, it says what was found, why, and the cure.
 
     Raises:
-        ValueError: if a schedule comes without steps, or the optimizer moves what is not the
-            model's.
+        ValueError: if `model` is not a module, a schedule comes without steps, or the optimizer
+            moves what is not the model's.
     """
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"model must be a module, got {type(model).__name__}")
     checks.flag(causal=causal, trained=trained)
     if schedule is not None and steps is None:
         raise ValueError("steps must be given with a schedule, got None")

@@ -62,7 +62,12 @@ def hear(model: nn.Module) -> Iterator[Heard]:
 
     Yields:
         What was heard, complete at the end of the block.
+
+    Raises:
+        ValueError: if `model` is not a module.
     """
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"model must be a module, got {type(model).__name__}")
     heard = Heard()
     given: list[Tensor] = []
 

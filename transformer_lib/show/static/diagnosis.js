@@ -63,7 +63,7 @@ function start(root) {
       const slot = card.querySelector(".dx-slot"), text = answers[i]?.textContent ?? "";
       const right = text === cases[i].name;
       slot.className = `dx-slot${checked && text ? (right ? " right" : " wrong") : ""}`;
-      slot.textContent = checked && text ? `${right ? "✓" : "✗"} ${right ? cases[i].tells : text}` : text;
+      slot.textContent = checked && text ? `${right ? "✓" : "✗"} ${text}` : text;
     });
     for (const node of names) node.classList.toggle("placed", answers.includes(node));
   }
@@ -80,6 +80,7 @@ function start(root) {
       pick(picked);
       lay(name, i);
     } else look(i);
+    if (cards[i].querySelector(".right")) said.textContent = `${cards[i].dataset.letter}: ${cases[i].tells}.`;
   }
 
   cards.forEach((card, i) => {
