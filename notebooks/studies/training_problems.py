@@ -23,10 +23,9 @@ def chapter(seed: int) -> dict:
     names: dict = {"__name__": "chapter"}
     sys.modules["chapter"] = type(sys)("chapter")  # dataclasses look for their module
     exec(cells[0].source, names)
-    names["seed"] = seed
     for cell in cells:
         if "patients" in cell.metadata.get("tags", []):
-            exec(cell.source, names)
+            exec(cell.source.replace("seed = 0\n", f"seed = {seed}\n"), names)
     return names
 
 
