@@ -23,7 +23,7 @@ test-package test-notebooks run times faults: export OMP_NUM_THREADS ?= 1
 test-package: export MPLBACKEND ?= agg
 
 .DEFAULT_GOAL := help
-.PHONY: help archives install book test test-package test-notebooks test-book run times lab bench shake halved \
+.PHONY: help archives chat install book test test-package test-notebooks test-book run times lab bench shake halved \
 	faults check fix \
 	links gettext pins clean
 
@@ -65,6 +65,9 @@ $(BUILT): $(INSTALLED) $(BOOK_SOURCES)
 	@"$(BIN)/jupyter-book" build . --config book/_config.yml --toc book/_toc.yml --path-output book \
 		-W -n --keep-going --all --quiet
 	@touch $@
+
+chat: $(INSTALLED) ## talk with a published model in the terminal (needs the archives)
+	@"$(BIN)/python" -m transformer_lib.chat
 
 lab: $(INSTALLED) ## open the notebooks in JupyterLab
 	@"$(BIN)/jupyter" lab notebooks

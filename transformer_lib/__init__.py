@@ -16,6 +16,7 @@ asked for. The folders are floors; a file imports only from those that stand bef
 - ``pretrained``: published weights into our models;
 - ``data``, ``training``, ``measure``, ``show``: for any model, and they know none;
 - ``recipes``: how the models that ship were trained;
+- ``chat``: a conversation with a published model;
 - ``exercises``: what marks the readers' answers.
 """
 

@@ -34,4 +34,5 @@ DERIVED = {
         "training.segments",
         "recipes.verses_xl",
     ],
+    27: ["models.bert", "pretrained", "chat"],
 }

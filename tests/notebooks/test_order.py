@@ -43,6 +43,7 @@ FLOORS = [
     "measure",
     "show",
     "recipes",
+    "chat",
     "exercises",  # nothing else imports them
     "__main__",
 ]
