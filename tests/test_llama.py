@@ -8,6 +8,7 @@ import torch
 import transformers
 from gguf_files import gguf, plain
 from oracles import redraw
+from parity import agree
 from torch import nn
 from torch.testing import assert_close
 from transformers.models.llama.modeling_llama import LlamaRMSNorm
@@ -74,7 +75,7 @@ def test_a_folder_computes_the_same(tmp_path, changes):
     theirs = published(tmp_path, **changes)
     ours = load_llama(tmp_path, dtype=torch.float64)
     assert not ours.training
-    assert_close(ours(IDS), theirs(IDS).logits, rtol=0, atol=1e-10)
+    agree("Llama", "transformers LlamaForCausalLM", ours(IDS), theirs(IDS).logits, atol=1e-10)
 
 
 def test_as_it_is_the_published_code_rounds_to_float32_on_its_way(tmp_path):
@@ -195,7 +196,7 @@ def smollm2():
 def test_the_published_chat_model_computes_the_same(smollm2):
     ours, theirs = smollm2
     ids = torch.arange(3, 10_003, 250)[None]
-    assert_close(ours(ids), theirs(ids).logits, rtol=0, atol=1e-4)
+    agree("SmolLM2", "transformers LlamaForCausalLM", ours(ids), theirs(ids).logits, atol=1e-4)
 
 
 def test_two_hundred_greedy_tokens_are_the_same(smollm2):
