@@ -71,7 +71,6 @@ def table(ledger: dict[str, dict]) -> str:
     for key, line in sorted(ledger.items()):
         model, oracle, dtype = key.split(" | ")
         numbers = f"{line['difference']:.1e} | {line['scale']:.2g}"
-        rows.append(
-            f"| {model} | `{oracle}` | {dtype} | {numbers} | `{line['test'].removeprefix('tests/')}` |"
-        )
+        test = line["test"].removeprefix("tests/")
+        rows.append(f"| {model} | `{oracle}` | {dtype} | {numbers} | `{test}` |")
     return "\n".join(rows) + "\n"

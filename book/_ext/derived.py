@@ -34,5 +34,5 @@ DERIVED = {
         "training.segments",
         "recipes.verses_xl",
     ],
-    27: ["models.bert", "pretrained", "chat"],
+    27: ["models.bert", "pretrained", "chat", "show.recorded_talk"],
 }
