@@ -15,7 +15,7 @@ from transformer_lib.layers.cache import KVCache
 from transformer_lib.layers.positions import Rotary
 from transformer_lib.pretrained.gguf import GGUF
 from transformer_lib.pretrained.llama import load_llama
-from transformer_lib.pretrained.tokens import chat_text, gguf_tokenizer
+from transformer_lib.pretrained.tokens import END, chat_text, gguf_tokenizer
 
 QUESTIONS = ["What is the capital of France?", "What is a sonnet?", "Name three animals."]
 LENGTH, RIVALS = 24, 5
@@ -61,6 +61,7 @@ def main():
     file = GGUF(archives.read("smollm2", MEMBER))
     model, tokenizer = load_llama(file), gguf_tokenizer(file.settings)
     texts = [chat_text([{"role": "user", "content": q}]) for q in QUESTIONS]
+    texts = [text.partition(f"{END}\n")[2] for text in texts]  # without the system message
     right = [answer(model, tokenizer, text) for text in texts]
     talks = {"as published": {"difference": 0.0, "answers": [said for said, _ in right]}}
     for bug in (
