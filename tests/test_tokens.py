@@ -15,15 +15,15 @@ MARKS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 
 
 def small_settings() -> dict:
-    """Three marks, all bytes as byte-level tokenizers write them, and two merges."""
+    """Three marks, all bytes as byte-level tokenizers write them, and three merges."""
     from tokenizers.pre_tokenizers import ByteLevel
 
-    words = MARKS + sorted(ByteLevel.alphabet()) + ["th", "the"]
+    words = MARKS + sorted(ByteLevel.alphabet()) + ["th", "the", "16"]
     return {
         "tokenizer.ggml.model": "gpt2",
         "tokenizer.ggml.pre": "smollm",
         "tokenizer.ggml.tokens": words,
-        "tokenizer.ggml.merges": ["t h", "th e"],
+        "tokenizer.ggml.merges": ["t h", "th e", "1 6"],
         "tokenizer.ggml.token_type": [3] * 3 + [1] * (len(words) - 3),
     }
 
