@@ -116,20 +116,19 @@ def test_tokens_are_chosen_as_asked():
     assert seen == [(1, 300)]
 
 
-def test_when_the_window_is_full_the_oldest_turn_is_forgotten():
-    room = len(SMALL.encode(chat_text([{"role": "system", "content": "S"}])).ids) + 100
+def test_when_the_window_is_full_the_oldest_question_and_its_answer_are_forgotten():
+    words = ["S", "a" * 30, "one", "b" * 30, "two", "c" * 30]
+    roles = ["system", *["user", "assistant"] * 2, "user"]
+    whole = [{"role": r, "content": w} for r, w in zip(roles, words, strict=True)]
+    room = len(SMALL.encode(chat_text(whole)).ids) + 8 - 1  # one token too few for all of it
     model = Scripted("one", "two", "three", max_len=room)
     chat = Chat(model, SMALL, system="S", max_new_tokens=8)
-    for question in ("a" * 30, "b" * 30, "c" * 30):
+    for question in words[1::2]:
         said(chat, question)
-    kept = [message["content"][:3] for message in chat.messages]
-    assert kept == ["S", "bbb", "two", "ccc", "thr"] or kept == ["S", "ccc", "thr"]
-    assert model.starts > 1
-    length = len(SMALL.encode(chat_text(chat.messages[:-1])).ids)
-    assert length + 8 <= room
-    assert SMALL.decode(model.read, skip_special_tokens=False).startswith(
-        chat_text(chat.messages[:-1])
-    )
+    assert chat.messages[:-1] == [whole[0], *whole[3:]]
+    assert model.starts == 2  # once for all, and once anew
+    read = SMALL.decode(model.read, skip_special_tokens=False)
+    assert read == chat_text(chat.messages[:-1]) + "three"
 
 
 @pytest.mark.parametrize(

@@ -164,7 +164,7 @@ def test_a_folder_that_is_not_there_is_refused_and_leaves_nothing(shelf):
     with pytest.raises(FileNotFoundError, match="make archives"):
         archives.unpacked("wheel", "words")
     fetch()
-    with pytest.raises(ValueError, match="inside must be a folder of words-1.*got 'word'"):
+    with pytest.raises(ValueError, match=r"inside must be a folder of words-1.*got 'word'"):
         archives.unpacked("wheel", "word")
     with pytest.raises(ValueError, match="name must be one of"):
         archives.unpacked("other", "words")

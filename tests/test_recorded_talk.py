@@ -6,7 +6,7 @@ import pytest
 
 from transformer_lib.show.recorded_talk import RecordedTalk
 
-RIGHT = [[["Paris", 0.9], [" <b>", 0.1]], [["\n", 0.6], [" x", 0.4]]]
+RIGHT = [[["Paris", 0.9], [" <b>", 0.1]], [["<i>\n", 0.6], [" x", 0.4]]]
 WRONG = [[["Rome", 0.51], ["Paris", 0.49]]]
 TALK = RecordedTalk(["Where?", "Who & why?"], {"right": ("off by 0", [RIGHT, WRONG]),
                                                "<wrong>": ("off by 3", [WRONG, []])})  # fmt: skip
@@ -29,12 +29,13 @@ def test_words_are_text_and_never_markup():
     assert "&lt;wrong&gt;" in html
     assert "Who &amp; why?" in html
     assert "<code>␣&lt;b&gt;</code>" in html
-    assert "<code>↵</code>" in html
+    assert "<code>&lt;i&gt;↵</code>" in html
+    assert "<i>" not in html
     assert 'aria-label="Paris 90%; ␣&lt;b&gt; 10%"' in html
 
 
 def test_it_can_be_read_without_a_page():
-    lines = ["right: off by 0", "  Where? 'Paris\\n'", "  Who & why? 'Rome'",
+    lines = ["right: off by 0", "  Where? 'Paris<i>\\n'", "  Who & why? 'Rome'",
              "<wrong>: off by 3", "  Where? 'Rome'", "  Who & why? ''"]  # fmt: skip
     assert repr(TALK) == "\n".join(lines)
 

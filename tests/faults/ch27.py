@@ -107,7 +107,7 @@ FAULTS = [
         "a question is forgotten and its answer is kept",
         "rest = rest[2:]",
         "rest = rest[1:]",
-        "when_the_window_is_full_the_oldest_turn_is_forgotten",
+        "when_the_window_is_full_the_oldest_question_and_its_answer_are_forgotten",
     ),
     _chat(
         "what was read counts as the last token alone",
