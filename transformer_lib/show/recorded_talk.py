@@ -18,7 +18,7 @@ STYLE = """
 .tlq label{display:inline-flex;gap:.35rem;align-items:center;margin:0 1rem 0 0;min-height:1.9rem}
 .tlq input{margin:0;accent-color:var(--lit)}
 .tlq .talk{display:none;position:relative;border:1px solid var(--line);border-radius:6px;
-padding:.6rem .8rem 9.6rem}
+padding:.6rem .8rem 10.6rem}
 .tlq p{margin:0 0 .5rem;color:var(--soft);font-size:.9rem}
 .tlq .token{white-space:pre-wrap;border-radius:3px;padding:.1rem 0;line-height:1.9;cursor:default;
 border-bottom:3px solid color-mix(in srgb,var(--lit) calc(var(--p)*100%),transparent)}
