@@ -70,7 +70,8 @@ def table(ledger: dict[str, dict]) -> str:
     ]
     for key, line in sorted(ledger.items()):
         model, oracle, dtype = key.split(" | ")
-        numbers = f"{line['difference']:.1e} | {line['scale']:.2g}"
-        test = line["test"].removeprefix("tests/")
+        difference = f"{line['difference']:.1e}" if line["difference"] else "0"
+        numbers = f"{difference} | {line['scale']:.2g}"
+        test = line["test"].removeprefix("tests/").partition("::")[0]
         rows.append(f"| {model} | `{oracle}` | {dtype} | {numbers} | `{test}` |")
     return "\n".join(rows) + "\n"
