@@ -44,6 +44,7 @@ OUTCOMES = ("clear", "obscure", "silent", "right")
 SKIPPED = {
     "checks": "are the refusals themselves",
     "recipes": "train for minutes, or need a trained model",
+    "chat": "load a published model, or need one",
     "kernels": "are called by attention alone, behind its checks",
     "decay|split_heads|join_heads|state_before": "are called by layers alone, behind their checks",
     "downloads": "ask the network",
