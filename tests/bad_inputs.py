@@ -57,6 +57,7 @@ RIGHT = [
     ("(layers|models|training|augment|images)\\..*", "NaN"),  # numbers in, numbers out
     ("(augment|images|plots|widgets)\\..*", "half|float64"),  # pictures and maps of any precision
     ("(attention_map|attention_grid|AttentionExplorer).weights", "bool|int64|extra axis|array"),
+    ("LookUp.(keys|values)", "half|float64"),
     ("(choosing|quantize|measure)\\..*", "half|float64|extra axis"),
     ("DigitReader.samples", "half|float64"),
     ("token_loss.logits", "half|float64"),

@@ -23,6 +23,7 @@ ALWAYS = [
     "data",
     "show.code",
     "show.drawings",
+    "show.look_up",
     "show.page_models",
     "show.plots",
     "show.whole",
