@@ -15,6 +15,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 sys.path.insert(0, str(ROOT / "book/_ext"))
 sys.path.insert(0, str(ROOT / "tests/notebooks"))
 import chapters
+from sections import in_the_open
 from test_order import DERIVED, is_within
 
 from transformer_lib.models.transformer import Transformer, TransformerConfig
@@ -148,11 +149,15 @@ def test_every_box_of_figure_1_leads_to_the_chapter_that_derives_it():
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_deep_section_is_folded_in_jupyterlab_too(path):
-    for cell in nbformat.read(path, as_version=4).cells:
+def test_a_deep_section_is_folded_in_jupyterlab_too_and_has_cells_of_its_own(path):
+    cells = nbformat.read(path, as_version=4).cells
+    opened = in_the_open(cells)
+    for cell in cells:
         if "deep" in cell.metadata.get("tags", []):
             assert cell.source.startswith("## ")
             assert cell.metadata["jp-MarkdownHeadingCollapsed"] is True
+        elif cell.cell_type == "markdown" and cell not in opened:
+            assert not re.search(r"(?m)^#{1,2} ", cell.source), "begin this section with a cell"
 
 
 def test_times_are_those_of_notebooks_that_are_there():
