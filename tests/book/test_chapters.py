@@ -15,6 +15,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 sys.path.insert(0, str(ROOT / "book/_ext"))
 sys.path.insert(0, str(ROOT / "tests/notebooks"))
 import chapters
+import here
 from sections import in_the_open
 from test_order import DERIVED, is_within
 
@@ -164,3 +165,31 @@ def test_times_are_those_of_notebooks_that_are_there():
     times = json.loads(chapters.TIMES.read_text())
     assert set(times) <= {path.stem for path in NOTEBOOKS}
     assert all(isinstance(seconds, int) and seconds > 0 for seconds in times.values())
+
+
+@pytest.mark.parametrize(
+    ("chapter", "lit"),
+    [
+        (1, "MultiHeadAttention"),
+        (2, "MultiHeadAttention"),
+        (4, "FeedForward"),
+        (5, None),
+        (7, None),
+    ],
+)
+def test_the_small_drawing_lights_what_the_chapter_builds(chapter, lit):
+    drawn = here.miniature(chapter)
+    assert (" lit" in drawn) == ("07_transformer.html" in drawn) == bool(lit)
+    boxes = drawn.count('class="weights')
+    assert drawn.count(" lit") < boxes or not lit
+
+
+def test_the_small_drawing_stands_beside_the_line_under_the_title():
+    context = {"body": '<h1>A</h1><p class="facts">5 min</p><p class="facts">more</p>'}
+    here.show_the_way(None, "notebooks/02_multi_head", "", context, None)
+    assert re.fullmatch(
+        r'<h1>A</h1><a class="here".*</a><p class="facts">5 min</p><p.*', context["body"], re.DOTALL
+    )
+    other = {"body": '<p class="facts">'}
+    here.show_the_way(None, "book/index", "", other, None)
+    assert other["body"] == '<p class="facts">'
