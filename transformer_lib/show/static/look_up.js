@@ -63,7 +63,7 @@ const lookUp = (figure) => {
   });
   plane.addEventListener("pointermove", (event) => held && follow(event));
   for (const end of ["pointerup", "pointercancel"]) plane.addEventListener(end, () => (held = false));
-  plane.addEventListener("click", follow); // a tap
+  plane.addEventListener("click", (event) => event.pointerType !== "mouse" && follow(event)); // a tap
 
   const steps = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
   part("handle").addEventListener("keydown", (event) => {
