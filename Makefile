@@ -105,6 +105,9 @@ bench: $(INSTALLED) ## measure speed and memory against other implementations (T
 train-%: $(INSTALLED) ## train what ships with the package (train-pronunciations STEPS=11000); goes on where it was stopped
 	@"$(BIN)/python" -m transformer_lib train $* $(STEPS:%=--steps %)
 
+study-%: $(INSTALLED) ## run a study of notebooks/studies: what a page prints and has no time to compute
+	@OMP_NUM_THREADS=1 "$(BIN)/python" notebooks/studies/$*.py
+
 shake: $(INSTALLED) ## the changed chapters as other processors would run them (NB=05_encoder: one; ALL=1: all, and the package)
 	@"$(BIN)/python" tests/notebooks/shake.py --jobs $(JOBS) $(if $(ALL),--all) $(NB)
 

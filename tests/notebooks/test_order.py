@@ -25,6 +25,7 @@ ALWAYS = [
     "show.drawings",
     "show.page_models",
     "show.plots",
+    "show.studies",
     "show.whole",
     "show.widgets",
 ]
