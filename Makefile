@@ -16,14 +16,15 @@ INSTALLED := $(VENV)/.installed
 BUILT := book/_build/.built
 PAGE := book/_build/html/index.html
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
-BOOK_SOURCES := $(NOTEBOOKS) tests/benchmarks/results.md $(wildcard transformer_lib/*.py transformer_lib/*/*.py) $(shell find book -name _build -prune -o -name __pycache__ -prune -o -type f -print 2>/dev/null)
+BOOK_SOURCES := $(NOTEBOOKS) tests/benchmarks/results.md tests/parity.md $(wildcard transformer_lib/*.py transformer_lib/*/*.py) $(shell find book -name _build -prune -o -name __pycache__ -prune -o -type f -print 2>/dev/null)
 
 # One thread a process: the number of threads is part of a float's last digits.
-test-package test-notebooks run times faults: export OMP_NUM_THREADS ?= 1
+test-package test-notebooks run times faults parity: export OMP_NUM_THREADS ?= 1
 test-package: export MPLBACKEND ?= agg
 
 .DEFAULT_GOAL := help
-.PHONY: help archives archives-if-online install book test test-package test-notebooks test-book run times lab bench shake halved \
+.PHONY: help archives archives-if-online chat install book test test-package test-notebooks test-book run times lab \
+	bench shake halved parity \
 	faults check fix \
 	links gettext pins clean
 
@@ -66,6 +67,9 @@ $(BUILT): $(INSTALLED) $(BOOK_SOURCES)
 		-W -n --keep-going --all --quiet
 	@touch $@
 
+chat: $(INSTALLED) ## talk with a published model in the terminal (needs the archives)
+	@"$(BIN)/python" -m transformer_lib.chat
+
 lab: $(INSTALLED) ## open the notebooks in JupyterLab
 	@"$(BIN)/jupyter" lab notebooks
 
@@ -103,11 +107,17 @@ test-book: $(BUILT) ## the rendered pages in headless Chromium
 	@echo "== the pages"
 	@"$(BIN)/python" -m pytest tests/book
 
+parity: $(INSTALLED) ## measure again how far each model is from the code it is held against (tests/parity.md)
+	@LEDGER=write "$(BIN)/python" -m pytest -q -n0 $$(grep -l "^from parity import agree" tests/test_*.py)
+
 bench: $(INSTALLED) ## measure speed and memory against other implementations (TABLE=attention_speed: one table)
 	@"$(BIN)/python" tests/benchmarks/run.py $(TABLE)
 
 train-%: $(INSTALLED) ## train what ships with the package (train-pronunciations STEPS=11000); goes on where it was stopped
 	@"$(BIN)/python" -m transformer_lib train $* $(STEPS:%=--steps %)
+
+study-%: $(INSTALLED) ## run a study of notebooks/studies: what a page prints and has no time to compute
+	@OMP_NUM_THREADS=1 "$(BIN)/python" notebooks/studies/$*.py
 
 shake: archives-if-online ## the changed chapters as other processors would run them (NB=05_encoder: one; ALL=1: all, and the package)
 	@"$(BIN)/python" tests/notebooks/shake.py --jobs $(JOBS) $(if $(ALL),--all) $(NB)

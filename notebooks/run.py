@@ -101,7 +101,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2, help="notebooks run side by side (2)")
     parser.add_argument("--times", type=Path, help="a table of seconds, to be brought up to date")
     args = parser.parse_args()
-    there = sorted(HERE.glob("[0-9]*.ipynb"))
+    there = sorted(HERE.glob("*.ipynb"))
     if not there:
         parser.error(f"no notebook in {HERE}")
     paths = dict.fromkeys(p for n in args.names for p in there if p.stem.startswith(Path(n).stem))

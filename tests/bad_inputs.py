@@ -44,6 +44,7 @@ OUTCOMES = ("clear", "obscure", "silent", "right")
 SKIPPED = {
     "checks": "are the refusals themselves",
     "recipes": "train for minutes, or need a trained model",
+    "chat": "load a published model, or need one",
     "kernels": "are called by attention alone, behind its checks",
     "decay|split_heads|join_heads|state_before": "are called by layers alone, behind their checks",
     "downloads": "ask the network",
@@ -57,6 +58,7 @@ RIGHT = [
     ("(layers|models|training|augment|images)\\..*", "NaN"),  # numbers in, numbers out
     ("(augment|images|plots|widgets)\\..*", "half|float64"),  # pictures and maps of any precision
     ("(attention_map|attention_grid|AttentionExplorer).weights", "bool|int64|extra axis|array"),
+    ("LookUp.(keys|values)", "half|float64"),
     ("(choosing|quantize|measure)\\..*", "half|float64|extra axis"),
     ("DigitReader.samples", "half|float64"),
     ("token_loss.logits", "half|float64"),
@@ -64,6 +66,9 @@ RIGHT = [
     ("positions.*.forward.x", "half|float64|extra axis"),
     ("phi.x", "half|float64|extra axis"),
     ("KVCache.*.layer|MemoryCache.*.layer", ".*"),  # any object stands for a layer
+    ("(worlds|episodes)\\..*", "NaN|half|float64|extra axis"),  # numbers in, numbers out
+    ("asking.wish", "-1.0"),  # what costs has a return below zero
+    ("play.starts", "bool|int64|complex64|meta"),  # refused, under the name of `states`
     ("(causal|sliding_window|summary)_mask.device", ".*"),  # torch says what a device is
     ("shift_images.(down|right)", "-1"),  # up, and left
     ("(generate|beam_search).inputs", "too high|negative"),  # refused, under the name of `start`

@@ -8,6 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from transformer_lib.models.bert import Bert, BertConfig
+from transformer_lib.models.decision_transformer import (
+    DecisionTransformer,
+    DecisionTransformerConfig,
+)
 from transformer_lib.models.detection import DETR, DETRConfig
 from transformer_lib.models.gpt import GPT, GPTConfig
 from transformer_lib.models.recurrent import Recurrent, RecurrentConfig
@@ -53,6 +57,12 @@ def _pair(length):
     source, target = *_text(length + 1), *_text(length)
     source[1, -2:] = 0  # a row that is shorter
     return source, target
+
+
+def _episodes(length):
+    steps = torch.arange(length).expand(2, -1)
+    actions = torch.randint(13, (2, length))
+    return torch.randn(2, length).double(), torch.randn(2, length, 3).double(), actions, steps
 
 
 def _pictures(_):
@@ -143,11 +153,19 @@ SUBJECTS = {
         output=_of_last_layer,
         idle=FIRST_LOOK_PRE_NORM,
     ),
+    "decision transformer": Subject(
+        lambda: DecisionTransformer(DecisionTransformerConfig(3, 13, 13, **DEEP)), _episodes
+    ),
     "segmenter": Subject(
         lambda: Segmenter(SegmenterConfig(5), _eyes()), _pictures, output=_of_pixels
     ),
     "segmenter, pixels": Subject(
         lambda: Segmenter(SegmenterConfig(5, "pixels"), _eyes()), _pictures, output=_of_pixels
+    ),
+    "segmenter, class tokens": Subject(
+        lambda: Segmenter(SegmenterConfig(5, "pixels", class_layers=2), _eyes()),
+        _pictures,
+        output=_of_pixels,
     ),
 }
 
@@ -171,6 +189,18 @@ BAD_PICTURES = {
     "other channels": lambda x: x.expand(-1, 3, -1, -1),
     "other size": lambda x: x[..., :6],
     "bytes": lambda x: (255 * x).to(torch.uint8),
+    "int64": lambda x: x.long(),
+    "bool": lambda x: x.bool(),
+    "float32": lambda x: x.float(),
+    "complex": lambda x: x.to(torch.complex128),
+    "list": lambda x: x.tolist(),
+    "none": lambda x: None,
+    "meta": lambda x: x.to("meta"),
+}
+BAD_NUMBERS = {
+    "one row": lambda x: x[0],
+    "another axis": lambda x: x[..., None],
+    "other length": lambda x: x[:, :3],
     "int64": lambda x: x.long(),
     "bool": lambda x: x.bool(),
     "float32": lambda x: x.float(),

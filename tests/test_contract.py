@@ -6,7 +6,7 @@ from dataclasses import FrozenInstanceError, fields, replace
 import pytest
 import torch
 import torch.nn.functional as F
-from contract import BAD_IDS, BAD_PICTURES, BAD_VALUES, SUBJECTS
+from contract import BAD_IDS, BAD_NUMBERS, BAD_PICTURES, BAD_VALUES, SUBJECTS
 from oracles import EXACT, redraw
 from torch.optim.swa_utils import AveragedModel
 from torch.testing import assert_close
@@ -222,7 +222,7 @@ def test_exported_it_reads_other_lengths_too(subject):
     if not subject.traced:
         pytest.skip("its recurrence wants the lengths of its rows as numbers")
     model, inputs = redraw(subject.make()).eval(), subject.inputs(7)
-    lengths = [{1: torch.export.Dim.AUTO} if x.dtype == torch.int64 else None for x in inputs]
+    lengths = [None if x.dim() == 4 else {1: torch.export.Dim.AUTO} for x in inputs]
     program = torch.export.export(model, tuple(inputs), dynamic_shapes=tuple(lengths)).module()
     for length in (7, 5):
         inputs = subject.inputs(length)
@@ -248,7 +248,8 @@ def said(call):
 def test_bad_input_is_refused_in_words(subject):
     model, inputs = subject.make().double().eval(), subject.inputs(7)
     for at, x in enumerate(inputs):
-        ways = BAD_PICTURES if x.is_floating_point() else BAD_IDS
+        floating = BAD_PICTURES if x.dim() == 4 else BAD_NUMBERS
+        ways = floating if x.is_floating_point() else BAD_IDS
         answers = {
             name: said(lambda: model(*inputs[:at], spoil(x), *inputs[at + 1 :]))  # noqa: B023
             for name, spoil in ways.items()

@@ -142,3 +142,30 @@ def test_the_real_archives_hold_what_is_said(name):
     except FileNotFoundError as error:
         pytest.skip(str(error))
     assert len(content) > 2_000_000
+
+
+# --- folders ---------------------------------------------------------------------------------
+
+
+def test_a_folder_is_unpacked_once_and_then_stays(shelf, tmp_path):
+    fetch()
+    place = archives.unpacked("wheel", "words")
+    assert [(f.name, f.read_text(encoding="utf-8")) for f in place.iterdir()] == [
+        ("list.txt", "alpha beta")
+    ]
+    assert tmp_path in place.parents
+    (place / "list.txt").write_text("mine", encoding="utf-8")
+    assert archives.unpacked("wheel", "words") == place
+    assert (place / "list.txt").read_text(encoding="utf-8") == "mine"
+    assert [entry.name for entry in place.parent.iterdir()] == ["words"]  # nothing half done
+
+
+def test_a_folder_that_is_not_there_is_refused_and_leaves_nothing(shelf):
+    with pytest.raises(FileNotFoundError, match="make archives"):
+        archives.unpacked("wheel", "words")
+    fetch()
+    with pytest.raises(ValueError, match=r"inside must be a folder of words-1.*got 'word'"):
+        archives.unpacked("wheel", "word")
+    with pytest.raises(ValueError, match="name must be one of"):
+        archives.unpacked("other", "words")
+    assert archives.unpacked("wheel", "words").is_dir()

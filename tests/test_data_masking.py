@@ -1,9 +1,12 @@
 """Hidden words: which, how, and what never."""
 
+from functools import partial
+from itertools import chain
+
 import pytest
 import torch
 
-from transformer_lib.data.masking import hide_words
+from transformer_lib.data.masking import MaskedBatches, hide_words
 
 MASK, SPECIAL, VOCAB = 3, (0, 1, 2), 40
 HOW = {"mask_id": MASK, "vocab_size": VOCAB, "special": SPECIAL}
@@ -71,3 +74,47 @@ def test_the_ids_are_not_changed():
 def test_bad_input_is_refused(options, message):
     with pytest.raises(ValueError, match=message):
         draw(IDS, **options)
+
+
+# --- batches -------------------------------------------------------------------------------------
+
+ROWS = [torch.randint(4, VOCAB, (n,)) for n in (3, 9, 4, 8, 3, 9, 4, 8, 5)]
+hide = partial(hide_words, **HOW, rate=0.5)
+
+
+def test_a_batch_is_padded_and_says_what_stood_there():
+    batch = MaskedBatches(ROWS, hide, batch_size=2)[0]
+    assert batch.seen.shape == batch.chosen.shape == batch.ids.shape
+    assert not batch.chosen[batch.ids == 0].any()
+    assert torch.equal(batch.seen[~batch.chosen], batch.ids[~batch.chosen])
+    whole = {tuple(row.tolist()) for row in ROWS}
+    assert {tuple(row[row != 0].tolist()) for row in batch.ids} <= whole
+
+
+def test_an_epoch_holds_each_row_once_beside_those_of_its_length():
+    batches = MaskedBatches(ROWS[:8], hide, batch_size=2)
+    lengths = [[(row != 0).sum().item() for row in batches[n].ids] for n in range(4)]
+    assert sorted(chain(*lengths)) == sorted(len(row) for row in ROWS[:8])
+    assert all(a == b for a, b in lengths)
+
+
+def test_what_is_hidden_is_another_thing_in_the_next_epoch():
+    batches = MaskedBatches(ROWS[:2], hide, batch_size=2)
+    first, second = batches[0], batches[1]
+    order = [(first.ids == row).all(dim=1).nonzero().item() for row in second.ids]
+    assert torch.equal(first.ids[order], second.ids)
+    assert not torch.equal(first.chosen[order], second.chosen)
+
+
+def test_the_nth_batch_depends_on_seed_and_n_alone():
+    one, other = (MaskedBatches(ROWS, hide, batch_size=3, seed=4) for _ in range(2))
+    other[7]
+    assert all(torch.equal(a, b) for a, b in zip(one[2], other[2], strict=True))
+    assert not torch.equal(MaskedBatches(ROWS, hide, batch_size=3, seed=5)[2].seen, one[2].seen)
+
+
+def test_rows_without_tokens_or_too_few_are_refused():
+    with pytest.raises(ValueError, match="rows must have a token or more each, got none in row 1"):
+        MaskedBatches([ROWS[0], ROWS[0][:0]], hide, batch_size=1)
+    with pytest.raises(ValueError, match=r"batch_size must be in 1 … 9"):
+        MaskedBatches(ROWS, hide, batch_size=10)

@@ -132,6 +132,25 @@ def test_grouped_keys_are_keys_repeated(return_weights):
     assert_close(out, attention(q, *wide, causal_mask(4)), **EXACT)
 
 
+@pytest.mark.parametrize("return_weights", [False, True], ids=["fused", "plain"])
+@pytest.mark.parametrize(
+    "asked", [{}, {"mask": True}, {"window": 2}, {"score_bias": True}], ids=str
+)
+def test_one_query_to_each_head_needs_no_copy_of_the_keys(return_weights, asked, monkeypatch):
+    q, k, v = randn(BATCH, 6, 1, 8), randn(BATCH, 2, 5, 8), randn(BATCH, 2, 5, 8)
+    wide = [torch.stack([x[:, h // 3] for h in range(6)], dim=1) for x in (k, v)]
+    asked = asked | {"score_bias": randn(6, 1, 5)} if "score_bias" in asked else asked
+    asked = asked | {"mask": padding_mask(torch.tensor([5, 3]))} if "mask" in asked else asked
+    wanted = attend(q, *wide, causal=True, return_weights=return_weights, **asked)
+    if not asked:
+        monkeypatch.setattr(torch.Tensor, "repeat_interleave", None)
+    found = attend(q, k, v, causal=True, return_weights=return_weights, **asked)
+    assert_close(found[0], wanted[0], **EXACT)
+    assert (found[1] is None) == (not return_weights)
+    if return_weights:
+        assert_close(found[1], wanted[1], **EXACT)
+
+
 @pytest.mark.parametrize(("dtype", "near"), [(torch.float32, 1e-6), (torch.float64, 1e-12)])
 @every_causal_layer
 @pytest.mark.parametrize("masked", [False, True])

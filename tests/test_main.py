@@ -8,7 +8,7 @@ import torch
 
 from transformer_lib.__main__ import main
 from transformer_lib.generation import Sampler, generate
-from transformer_lib.recipes import verses_gpt
+from transformer_lib.recipes import verses_bert, verses_gpt
 from transformer_lib.recipes.running import Recipe
 from transformer_lib.weights import SHIPPED, load, save
 
@@ -93,6 +93,8 @@ def test_train_hands_its_options_to_the_recipe(monkeypatch):
     monkeypatch.setattr(Recipe, "main", lambda recipe, rest: given.append((recipe, rest)))
     main(["train", "verses_gpt", "--steps", "3", "--help"])
     assert given == [(verses_gpt.RECIPE, ["--steps", "3", "--help"])]
+    main(["train", "verses_bert"])  # a recipe whose model does not ship
+    assert given[1] == (verses_bert.RECIPE, [])
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,10 @@ from dataclasses import asdict, replace
 import pytest
 import torch
 
+from transformer_lib.models.detection import DETR, DETRConfig
 from transformer_lib.models.gpt import GPT, GPTConfig
 from transformer_lib.models.vit import ViT, ViTConfig
-from transformer_lib.show.page_models import DigitReader, TextWriter, page_source
+from transformer_lib.show.page_models import DigitFinder, DigitReader, TextWriter, page_source
 from transformer_lib.show.quantize import pack
 
 GPT_CONFIG = GPTConfig(
@@ -29,6 +30,11 @@ VIT_CONFIG = ViTConfig(
     8, 4, in_channels=1, num_classes=3, d_model=8, num_heads=2, num_layers=2, d_ff=16
 )
 SAMPLES = torch.arange(128).reshape(2, 1, 8, 8) / 255
+DETR_CONFIG = DETRConfig(
+    3, num_queries=4, d_model=8, num_heads=2, num_encoder_layers=0, num_decoder_layers=2, d_ff=12,
+    queries="anchors", norm_first=True,
+)  # fmt: skip
+DIGITS = torch.arange(2 * 28 * 28).remainder(256).reshape(2, 1, 28, 28) / 255
 
 
 def writer(config=(), weights=None, characters="abc \n", **options):
@@ -43,7 +49,17 @@ def reader(config=(), weights=None, samples=SAMPLES, labels=(1, 2), **options):
     return DigitReader(asdict(VIT_CONFIG) | dict(config), weights, samples, labels, **options)
 
 
-@pytest.mark.parametrize(("make", "model"), [(writer, GPT(GPT_CONFIG)), (reader, ViT(VIT_CONFIG))])
+def finder(config=(), weights=None, backbone=(), samples=DIGITS, labels=(1, 2), **options):
+    weights = DETR(DETR_CONFIG, ViT(VIT_CONFIG)).state_dict() if weights is None else weights
+    config, backbone = asdict(DETR_CONFIG) | dict(config), asdict(VIT_CONFIG) | dict(backbone)
+    options = {"places": ((3, 5), None)} | options
+    return DigitFinder(config, backbone, weights, samples, labels, **options)
+
+
+MODELS = [GPT(GPT_CONFIG), ViT(VIT_CONFIG), DETR(DETR_CONFIG, ViT(VIT_CONFIG))]
+
+
+@pytest.mark.parametrize(("make", "model"), [*zip((writer, reader, finder), MODELS, strict=True)])
 def test_a_widget_carries_its_weights_in_8_bits(make, model):
     widget = make(weights=model.state_dict())
     data, contents = pack(model.state_dict())
@@ -76,11 +92,36 @@ def test_a_reader_keeps_its_samples_as_pixels():
     assert reader().layer is None  # all of them, by rollout
 
 
-@pytest.mark.parametrize("widget", [writer, reader])
+def test_a_finder_keeps_its_digits_and_where_they_stand():
+    widget = finder(noise=0.2, caption="Move.")
+    assert widget.samples == bytes(torch.arange(2 * 28 * 28).remainder(256).tolist())
+    assert (widget.labels, widget.places) == (["1", "2"], [[3, 5], [-1, -1]])
+    noise = torch.frombuffer(bytearray(widget.noise), dtype=torch.int8) / 127
+    assert len(noise) == 8 * 8
+    assert 0.15 < noise.std() < 0.25
+    assert finder().noise == bytes(64)
+    assert widget.config == {
+        "activation": "relu",
+        "backbone": reader().config,
+        "base": 10000.0,
+        "d_model": 8,
+        "eps": 1e-5,
+        "norm": "layer",
+        "num_classes": 3,
+        "num_heads": 2,
+        "num_layers": 2,
+        "num_queries": 4,
+        "queries": "anchors",
+        "refine": False,
+    }
+
+
+@pytest.mark.parametrize("widget", [writer, reader, finder])
 def test_a_widget_carries_its_script_and_asks_for_nothing(widget):
     script, style = str(widget()._esm), str(widget()._css)
     assert script.startswith(page_source())
     assert script.count("export default") == 1
+    script = script.replace("http://www.w3.org/2000/svg", "")  # a name, and no address
     assert not re.search(r"^\s*import\b|\bimport\(|https?:|innerHTML|fetch\(|</", script, re.M)
     assert not re.search(r"@import|url\(", style)
 
@@ -145,6 +186,48 @@ def test_a_configuration_must_be_whole():
 def test_a_reader_refuses_what_does_not_fit(arguments, said):
     with pytest.raises(ValueError, match=said):
         reader(**arguments)
+
+
+def without(name):
+    weights = DETR(DETR_CONFIG, ViT(VIT_CONFIG)).state_dict()
+    del weights[name]
+    return weights
+
+
+LEARNING = replace(DETR_CONFIG, queries="learned")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"config": {"queries": "learned"}}, "queries one of .*, got 'learned'"),
+        ({"config": {"norm_first": False}}, "pre-norm layers, got False"),
+        ({"config": {"num_encoder_layers": 2}}, "num_encoder_layers 0, got 2"),
+        ({"config": {"num_decoder_layers": 3}}, "got none for decoder.2.cross_attention"),
+        ({"config": {"num_queries": 9}}, r"anchors \(9, 4\), got \(4, 4\)"),
+        ({"config": {"num_classes": 4}}, r"class_head.weight \(5, 8\), got \(4, 8\)"),
+        ({"config": {"base": 0.0}}, "base must be positive"),
+        ({"config": {"refine": 1}}, "refine must be True or False"),
+        ({"config": {"d_model": 6}}, "d_model must be a positive multiple of 4, got 6"),
+        ({"backbone": {"pooling": "mean"}}, "got also class_token"),
+        ({"backbone": {"positions": "learned_2d"}}, "positions one of .*, got 'learned_2d'"),
+        ({"weights": without("place_proj.bias")}, "got none for place_proj.bias"),
+        ({"weights": without("backbone.patches.proj.bias")}, "got none for patches.proj.bias"),
+        (
+            {"weights": DETR(LEARNING, ViT(VIT_CONFIG)).state_dict()},
+            "got none for anchors, place_proj",
+        ),
+        ({"samples": SAMPLES}, r"samples must be \(n, 1, image_size = 28, 28\), got \(2, 1, 8"),
+        ({"labels": (1, 3)}, "labels must be 0 to 2, got 3"),
+        ({"places": ((3, 5),)}, "places must be one for each of 2"),
+        ({"places": ((3, 8), None)}, "places must be 0 to 7, got 8"),
+        ({"noise": -0.1}, "noise must be at least 0"),
+        ({"caption": 3}, "caption must be a string"),
+    ],
+)
+def test_a_finder_refuses_what_does_not_fit(arguments, said):
+    with pytest.raises(ValueError, match=said):
+        finder(**arguments)
 
 
 LEARNED = replace(GPT_CONFIG, positions="learned", max_len=6)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
 from itertools import count, islice
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -19,9 +20,17 @@ from transformer_lib.data.augment import jitter
 from transformer_lib.data.images import ImageBatches, load_mnist_5k
 from transformer_lib.data.pairs import PairBatches
 from transformer_lib.data.pronunciations import load_pronunciations, pairs_of
+from transformer_lib.data.scenes import MEDIUM, SceneBatches
 from transformer_lib.data.streams import Streams
 from transformer_lib.data.text import Windows, load_king_james
-from transformer_lib.recipes import digits_vit, pronunciations, running, verses_gpt, verses_xl
+from transformer_lib.recipes import (
+    digits_vit,
+    pronunciations,
+    running,
+    scenes_segmenter,
+    verses_gpt,
+    verses_xl,
+)
 from transformer_lib.training.checkpoints import save_checkpoint
 from transformer_lib.training.history import History
 from transformer_lib.training.schedules import trapezoid_schedule
@@ -48,6 +57,11 @@ def words():
 @pytest.fixture(scope="module")
 def digits():
     return load_mnist_5k()
+
+
+@pytest.fixture(scope="module")
+def scenes():
+    return scenes_segmenter.load_scenes()
 
 
 class Spies:
@@ -110,6 +124,16 @@ def spy_digits(spies, data):
 
     spies.patch.setattr(digits_vit, "accuracies", accuracies)
     spies.patch.setattr(digits_vit, "svm_accuracy", lambda given: 0.25 + (given is not data))
+
+
+def spy_scenes(spies, data):
+    def class_scores(model, scenes):
+        part = "medium" if scenes is data.medium else "hard" if scenes is data.hard else "other"
+        score = spies.answer(model, part)
+        per_class = torch.tensor([score] * 10 + [9.0])
+        return SimpleNamespace(per_class=lambda: per_class, mean=lambda: score + 0.5)
+
+    spies.patch.setattr(scenes_segmenter, "class_scores", class_scores)
 
 
 def chunks(*parts):
@@ -239,6 +263,23 @@ EXPECTED = {
         ],
         "seed 0, batches of 64 digits",
     ),
+    "scenes_segmenter": Expected(
+        "scenes",
+        spy_scenes,
+        lambda d: SceneBatches(d.train, batch_size=16, seed=0, difficulty=MEDIUM),
+        lambda loss: loss is scenes_segmenter.pixel_loss,
+        3000,
+        500,
+        50,
+        (0.03, 5e-3, 0.0),
+        [("medium", "trained"), ("medium", "rounded"), ("hard", "rounded")],
+        [
+            r"\| medium, float32 \| 0.001 \| 0.501 \|",
+            r"\| medium, float16 \| 0.002 \| 0.502 \|",
+            r"\| hard, float16 \| 0.003 \| 0.503 \|",
+        ],
+        "seed 0, batches of 16 scenes",
+    ),
 }
 BY_NAME = pytest.mark.parametrize("name", EXPECTED)
 
@@ -305,7 +346,8 @@ def test_a_run_is_what_the_recipe_says(name, request, monkeypatch, trained, opti
     file = tmp_path / "new" / "w.safetensors"
     card = file.with_suffix(".md").read_text(encoding="utf-8")
     table = [line for line in card.splitlines() if re.match(r"\|.*\d", line)]
-    table = [line for line in table if not line.startswith("| 1,000 test digits")]
+    headings = ("| 1,000 test digits", "| 300 scenes")
+    table = [line for line in table if not line.startswith(headings)]
     assert len(table) == len(expected.rows)
     for row, line in zip(expected.rows, table, strict=True):
         assert re.fullmatch(row, line), line
@@ -321,7 +363,7 @@ def test_a_run_is_what_the_recipe_says(name, request, monkeypatch, trained, opti
     curve = {"bits": 0.001} if name.startswith("verses") else None
     if curve is not None:
         assert model.about["curve"] == ((1200, curve),)
-    assert ("curve" in model.about) == (name != "digits_vit")
+    assert ("curve" in model.about) == (name not in ("digits_vit", "scenes_segmenter"))
 
 
 @BY_NAME
@@ -523,6 +565,7 @@ def test_card_says_what_was_run(tmp_path):
         ("pronunciations", 4_000_000, "| test, float16 |"),
         ("verses_gpt", 2_000_000, "| test, float16 |"),
         ("digits_vit", 1_200_000, "| this model, float16 |"),
+        ("scenes_segmenter", 1_300_000, "| medium, float16 |"),
         ("verses_xl", 4_000_000, "| test, float16 |"),
     ],
 )

@@ -1,13 +1,17 @@
 """Segmentation: equal to loops over pixels, sharper with pixels in each token than without."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 import torch.nn.functional as F
 from oracles import EXACT, randn, redraw
 from torch.testing import assert_close
 
+from transformer_lib.layers.patches import unpatchify
 from transformer_lib.models.segmentation import Segmenter, SegmenterConfig
 from transformer_lib.models.vit import ViT, ViTConfig
+from transformer_lib.weights import load, save
 
 EYES = ViTConfig(12, 4, 3, 5, d_model=8, num_heads=2, num_layers=1, d_ff=12)
 BOTH = pytest.mark.parametrize("detail", ["bilinear", "pixels"])
@@ -75,6 +79,38 @@ def test_a_fresh_head_starts_as_described():
     assert model.head.bias.abs().max() == 0
 
 
+def test_a_model_with_class_tokens_is_its_parts_one_after_another():
+    eyes = ViT(EYES)
+    model = redraw(Segmenter(SegmenterConfig(6, "pixels", class_layers=2), eyes)).eval()
+    images = randn(2, 3, 12, 12)
+    said = model.head(model.backbone.encode(images)[:, -9:])
+    assert_close(model(images), unpatchify(said, 4, 3), **EXACT)
+    assert len(model.head.reader.layers) == 2
+    assert model.head.pixels == 16
+    assert Segmenter(SegmenterConfig(6, class_layers=1), eyes).head.pixels == 1
+    assert not model.head.reader.layers[0].self_attention.causal
+
+
+def test_its_class_layers_are_like_those_of_the_eyes():
+    config = replace(EYES, activation="relu", dropout=0.25, eps=1e-3)
+    seen, read = (
+        Segmenter(SegmenterConfig(6, class_layers=1), ViT(config)).get_submodule(name).layers[0]
+        for name in ("backbone.encoder", "head.reader")
+    )
+    assert str(seen) == str(read)
+    assert read.norm1.eps == 1e-3
+    assert read.dropout.p == 0.25
+
+
+def test_it_comes_back_from_a_file_with_the_eyes_it_had(tmp_path):
+    model = Segmenter(SegmenterConfig(6, "pixels", class_layers=1), ViT(EYES)).eval()
+    save(model, tmp_path / "m.safetensors")
+    again, images = load(tmp_path / "m.safetensors"), torch.rand(1, 3, 12, 12)
+    assert again.config == model.config
+    assert again.backbone.config == EYES
+    assert_close(again(images), model(images), rtol=0, atol=0)
+
+
 def test_only_pixels_in_the_tokens_can_draw_a_fine_line():
     images = (torch.rand(8, 1, 8, 8) < 0.3).float()
     labels = images[:, 0].long()
@@ -98,6 +134,7 @@ def test_only_pixels_in_the_tokens_can_draw_a_fine_line():
     [
         (lambda: SegmenterConfig(0), "num_classes must be at least 1, got 0"),
         (lambda: SegmenterConfig(2, "fine"), "detail must be one of .* got 'fine'"),
+        (lambda: SegmenterConfig(2, class_layers=-1), "class_layers must be at least 0, got -1"),
         (lambda: Segmenter(SegmenterConfig(2), EYES), "backbone must be a ViT, got ViTConfig"),
         (lambda: model_of()(torch.zeros(2, 1, 12, 12).double()), r"images must be .* got \(2, 1"),
     ],

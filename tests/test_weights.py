@@ -16,6 +16,8 @@ from transformer_lib.weights import SHIPPED, fill, load, save
 TENSORS = {  # sha256 of the bytes behind the header: what was trained, whatever is said of it
     "digits_vit": "599a3ff188e45b09feeb1d91598eddc342576ef7afc135d798dd6a5ec62ac1e2",
     "pronunciations": "2ed87fee700e7beb8268a9dcab1f92c1dba0f631f6982298b5fbdd9f9bb10b9b",
+    "scenes_detr": "4ecc7f3e3598b5e1ed9a86b055cf52d34633a66c0f7428d0bfcd6352e4c45dca",
+    "scenes_segmenter": "19a78ddf3763bf7a454994b7c1fe3d0eaa1e02c869ffd9daa75ce4fb79b40adf",
     "verses_gpt": "4041c22cf0489b2cf69e1b41349dfc7004c626e324af7418e322dc48b9869627",
     "verses_xl": "6d55b26ff757b159df4aa427e87706b28c109d2c0b39834218d0702ce66fe170",
 }
@@ -50,6 +52,8 @@ def test_all_that_ships_is_held_to_its_sum():
         ("verses_xl", tl.TransformerXL, {"d_model": 192, "mem_len": 256, "norm_first": True}),
         ("pronunciations", tl.Transformer, {"num_encoder_layers": 4, "activation": "relu2"}),
         ("digits_vit", tl.ViT, {"image_size": 28, "patch_size": 7, "pooling": "mean"}),
+        ("scenes_detr", tl.DETR, {"num_queries": 16, "queries": "anchors", "refine": True}),
+        ("scenes_segmenter", tl.Segmenter, {"num_classes": 11, "detail": "pixels"}),
     ],
 )
 def test_what_ships_says_what_it_is(name, kind, config):
@@ -76,6 +80,17 @@ def test_symbols_that_ship_fit_their_models():
     assert len(spell.symbols["letters"]) == spell.config.source_vocab_size
     assert len(spell.symbols["phonemes"]) == spell.config.target_vocab_size
     assert load("digits_vit").symbols == tuple("0123456789")
+
+
+def test_a_head_comes_back_with_the_model_that_it_reads(file):
+    torch.manual_seed(0)
+    config = tl.BertConfig(7, max_len=9, d_model=8, num_heads=2, num_layers=1, d_ff=8)
+    model = tl.MaskedWords(tl.Bert(config))
+    save(model, file)
+    back = load(file)
+    assert type(back) is tl.MaskedWords
+    assert back.bert.config == config
+    assert same(model, back)
 
 
 @pytest.mark.parametrize(

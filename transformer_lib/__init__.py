@@ -16,6 +16,7 @@ asked for. The folders are floors; a file imports only from those that stand bef
 - ``pretrained``: published weights into our models;
 - ``data``, ``training``, ``measure``, ``show``: for any model, and they know none;
 - ``recipes``: how the models that ship were trained;
+- ``chat``: a conversation with a published model;
 - ``exercises``: what marks the readers' answers.
 """
 
@@ -38,7 +39,10 @@ _DOOR = {
     "models.transformer": "Transformer TransformerConfig",
     "models.recurrent": "Recurrent RecurrentConfig",
     "models.gpt": "GPT GPTConfig",
+    "models.bert": "Bert BertConfig MaskedWords Classifier",
     "models.vit": "ViT ViTConfig",
+    "models.detection": "DETR DETRConfig",
+    "models.segmentation": "Segmenter SegmenterConfig",
     "models.transformer_xl": "TransformerXL TransformerXLConfig",
     "generation": "generate beam_search Sampler",
     "weights": "load save fill",

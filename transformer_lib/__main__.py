@@ -19,6 +19,10 @@ from transformer_lib import checks
 from transformer_lib.generation import Sampler, generate, greedy
 from transformer_lib.weights import SHIPPED, load
 
+_FOLDER = Path(__file__).parent / "recipes"
+RECIPES = sorted({path.stem for path in _FOLDER.glob("*.py")} - {"__init__", "running"})
+"""The recipes: of the models that ship, and of those that wait for a long training."""
+
 
 def list_models(_chosen: argparse.Namespace) -> None:
     """Name the models that ship with the package."""
@@ -64,8 +68,8 @@ def write(chosen: argparse.Namespace) -> None:
 
 def train(chosen: argparse.Namespace) -> None:
     """Train a model as those that ship were trained; NAME --help says more."""
-    if chosen.name not in SHIPPED:
-        raise ValueError(f"NAME must be one of {list(SHIPPED)}, got {chosen.name!r}")
+    if chosen.name not in RECIPES:
+        raise ValueError(f"NAME must be one of {RECIPES}, got {chosen.name!r}")
     import_module(f"transformer_lib.recipes.{chosen.name}").RECIPE.main(chosen.rest)
 
 
@@ -86,7 +90,7 @@ COMMANDS = {  # what it is called: what it does, and what it asks for
     "train": (
         train,
         {
-            "name": {"metavar": "NAME", "help": "of a model that ships"},
+            "name": {"metavar": "NAME", "help": "of a recipe"},
             "rest": {"nargs": argparse.REMAINDER, "help": argparse.SUPPRESS},
         },
     ),

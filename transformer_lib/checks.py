@@ -211,6 +211,7 @@ def ids(
     value: Tensor,
     vocab_size: int | None = None,
     *,
+    of: str = "vocab_size",
     max_len: int | None = None,
     offset: int = 0,
     empty: bool = True,
@@ -223,6 +224,7 @@ def ids(
         value: should be (batch, length) of int64 or int32.
         vocab_size: number of different tokens; None where only the shape matters. Looked up on
             the CPU alone: elsewhere the look would wait for the device.
+        of: what that number is called.
         max_len: most tokens that the model can read; None for any number.
         offset: how many it has read before.
         empty: whether a length of 0 will do.
@@ -251,8 +253,7 @@ def ids(
     low, high = map(int, value.aminmax())
     if low < 0 or high >= vocab_size:
         raise ValueError(
-            f"{name} must be in 0 … vocab_size - 1 = {vocab_size - 1}, "
-            f"got {low if low < 0 else high}"
+            f"{name} must be in 0 … {of} - 1 = {vocab_size - 1}, got {low if low < 0 else high}"
         )
 
 

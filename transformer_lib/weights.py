@@ -53,9 +53,8 @@ def save(
         about: numbers and strings that say how it was trained; by default `model.about`.
     """
     file = Path(file).resolve()  # a link stays one, and what it leads to is replaced
-    made_of = {"class": type(model).__name__, "config": getattr(model, "config", None)}
     header = {
-        "model": made_of if _is_ours(model) else None,
+        "model": _made_of(model) if _is_ours(model) else None,
         "symbols": getattr(model, "symbols", None) if symbols is None else symbols,
         "about": getattr(model, "about", None) if about is None else about,
     }
@@ -181,6 +180,15 @@ def _is_ours(model: nn.Module) -> bool:
     """Whether `load` can make such a model: its class stands at the package's door."""
     name = type(model).__name__
     return name in transformer_lib.__all__ and getattr(transformer_lib, name) is type(model)
+
+
+def _made_of(model: nn.Module) -> dict[str, Any]:
+    """Class and config of a model, and of the models that it was given, as a head its backbone."""
+    said = {"class": type(model).__name__}
+    if hasattr(model, "config"):
+        said["config"] = model.config
+    given = {n: part for n, part in model.named_children() if hasattr(part, "config")}
+    return said | {name: _made_of(part) for name, part in given.items() if _is_ours(part)}
 
 
 def _plain(value: Any) -> Any:

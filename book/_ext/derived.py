@@ -24,7 +24,28 @@ DERIVED = {
     8: ["choosing", "generation", "layers.cache"],
     9: ["models.recurrent"],
     10: ["models.gpt", "measure.ngrams", "recipes.verses_gpt", "show.quantize"],
+    11: [
+        "models.bert",
+        "measure.hidden_words",
+        "measure.tagging",
+        "recipes.verses_bert",
+    ],
     14: ["layers.patches", "models.vit", "measure.maps.attention_rollout", "recipes.digits_vit"],
+    15: [
+        "layers.places",
+        "models.detection",
+        "measure.average_precision",
+        "measure.boxes",
+        "measure.sets",
+        "recipes.scenes_detr",
+    ],
+    16: [
+        "layers.class_tokens",
+        "models.segmentation",
+        "measure.mean_iou",
+        "recipes.scenes_segmenter",
+    ],
+    18: ["models.decision_transformer"],
     19: ["measure.effective_context"],
     21: ["layers.relative"],
     22: [
@@ -34,4 +55,14 @@ DERIVED = {
         "training.segments",
         "recipes.verses_xl",
     ],
+    24: [
+        "training.findings",
+        "training.health",
+        "training.hearing",
+        "training.trial",
+        "training.vitals",
+        "measure.influence",
+        "show.diagnosis",
+    ],
+    27: ["pretrained", "chat", "show.recorded_talk"],
 }

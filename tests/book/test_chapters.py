@@ -15,12 +15,14 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 sys.path.insert(0, str(ROOT / "book/_ext"))
 sys.path.insert(0, str(ROOT / "tests/notebooks"))
 import chapters
+import here
+from sections import in_the_open
 from test_order import DERIVED, is_within
 
 from transformer_lib.models.transformer import Transformer, TransformerConfig
 from transformer_lib.show import whole
 
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PRINTED = [new_output("stream", text="0.12\n")]
 PICTURE = [new_output("display_data", data={"image/png": ""})]
 
@@ -148,14 +150,46 @@ def test_every_box_of_figure_1_leads_to_the_chapter_that_derives_it():
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_deep_section_is_folded_in_jupyterlab_too(path):
-    for cell in nbformat.read(path, as_version=4).cells:
+def test_a_deep_section_is_folded_in_jupyterlab_too_and_has_cells_of_its_own(path):
+    cells = nbformat.read(path, as_version=4).cells
+    opened = in_the_open(cells)
+    for cell in cells:
         if "deep" in cell.metadata.get("tags", []):
             assert cell.source.startswith("## ")
             assert cell.metadata["jp-MarkdownHeadingCollapsed"] is True
+        elif cell.cell_type == "markdown" and cell not in opened:
+            assert not re.search(r"(?m)^#{1,2} ", cell.source), "begin this section with a cell"
 
 
 def test_times_are_those_of_notebooks_that_are_there():
     times = json.loads(chapters.TIMES.read_text())
     assert set(times) <= {path.stem for path in NOTEBOOKS}
     assert all(isinstance(seconds, int) and seconds > 0 for seconds in times.values())
+
+
+@pytest.mark.parametrize(
+    ("chapter", "lit"),
+    [
+        (1, "MultiHeadAttention"),
+        (2, "MultiHeadAttention"),
+        (4, "FeedForward"),
+        (5, None),
+        (7, None),
+    ],
+)
+def test_the_small_drawing_lights_what_the_chapter_builds(chapter, lit):
+    drawn = here.miniature(chapter)
+    assert (" lit" in drawn) == ("07_transformer.html" in drawn) == bool(lit)
+    boxes = drawn.count('class="weights')
+    assert drawn.count(" lit") < boxes or not lit
+
+
+def test_the_small_drawing_stands_beside_the_line_under_the_title():
+    context = {"body": '<h1>A</h1><p class="facts">5 min</p><p class="facts">more</p>'}
+    here.show_the_way(None, "notebooks/02_multi_head", "", context, None)
+    assert re.fullmatch(
+        r'<h1>A</h1><a class="here".*</a><p class="facts">5 min</p><p.*', context["body"], re.DOTALL
+    )
+    other = {"body": '<p class="facts">'}
+    here.show_the_way(None, "book/index", "", other, None)
+    assert other["body"] == '<p class="facts">'

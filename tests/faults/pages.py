@@ -6,6 +6,7 @@ _runs = faults_of("show/runs.py", "test_drawings.py")
 _steps = faults_of("show/steps.py", "test_drawings.py")
 _streams = faults_of("show/streams.py", "test_drawings.py")
 _code = faults_of("show/code.py", "test_code.py")
+_look_up = faults_of("show/look_up.py", "test_look_up.py")
 _marking = faults_of("exercises/marking.py", "test_exercises.py")
 
 FAULTS = [
@@ -32,6 +33,36 @@ FAULTS = [
         '[" " * node.body[0].col_offset + "..."] if only else []',
         "[]",
         "docstrings_are_left_out_and_nothing_else",
+    ),
+    _look_up(
+        "look-up: the answer is drawn upside down",
+        '_arrow(x, -y, "value", "tlq-answer")',
+        '_arrow(x, y, "value", "tlq-answer")',
+        "what_is_drawn_at_first_is_the_look_up",
+    ),
+    _look_up(
+        "look-up: the bars show scores",
+        "weight * BAR, 16",
+        "score * BAR, 16",
+        "what_is_drawn_at_first_is_the_look_up",
+    ),
+    _look_up(
+        "look-up: the nearest of the values is the farthest",
+        ".norm(dim=-1).argmin()",
+        ".norm(dim=-1).argmax()",
+        "it_is_said_in_words_too",
+    ),
+    _look_up(
+        "look-up: names are markup",
+        'class="{kind}">{escape(text)}</text>',
+        'class="{kind}">{text}</text>',
+        "the_page_has_the_state_that_python_had",
+    ),
+    _look_up(
+        "look-up: all drawings share their arrow tips",
+        "hashlib.sha256(body.encode()).hexdigest()[:8]",
+        '"one"',
+        "two_on_a_page_have_their_own_arrow_tips",
     ),
     _marking(
         "exercises: an answer of NaN is like any other",

@@ -10,7 +10,7 @@ _bits = faults_of("measure/bits.py", "test_metrics.py")
 _table = faults_of("pretrained/table.py", "test_pretrained.py")
 _gpt2 = faults_of("pretrained/gpt2.py", "test_pretrained.py")
 _quantize = faults_of("show/quantize.py", "test_quantize.py")
-_page_models = faults_of("show/page_models.py", "test_page_models.py")
+_page_checks = faults_of("show/page_checks.py", "test_page_models.py")
 _recipe = faults_of("recipes/verses_gpt.py", "test_recipes_verses_gpt.py")
 _patches = faults_of("layers/patches.py", "test_vit.py")
 _vit = faults_of("models/vit.py", "test_vit.py")
@@ -183,7 +183,7 @@ FAULTS = [
         "if False:",
         "what_was_packed_comes_back",
     ),
-    _page_models(
+    _page_checks(
         "page: pixels are cut off instead of rounded",
         "(samples * 255).round()",
         "(samples * 255 - 0.5).clamp(min=0)",

@@ -24,7 +24,7 @@ def arguments(description: str) -> argparse.ArgumentParser:
 
 def chosen(options: argparse.Namespace) -> list[Path]:
     """The chapters that were named; all; or those that changed since the branch left main."""
-    there = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+    there = sorted((ROOT / "notebooks").glob("*.ipynb"))
     if options.all:
         return there
     if options.names:

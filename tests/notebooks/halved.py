@@ -4,8 +4,8 @@
     python tests/notebooks/halved.py 05 07       those chapters
     python tests/notebooks/halved.py --all       all chapters
 
-Every training is half as long, and the sections marked deep (cells with the tag ``deep``) are left
-out: no open section may need them. A bound may fail, for a shorter training earns less; so an
+Every training is half as long, and sections marked deep (by the tag ``deep`` of their heading) are
+left out: no open section may need them. A bound may fail, for a shorter training earns less; so an
 AssertionError is reported and passes. Anything else that a cell raises is a fault of the page.
 
 Where a chapter sets the length of a training, its cell has the tag ``steps``. There every whole
@@ -21,9 +21,12 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import nbformat
-from chapter_runs import arguments, chosen, run
+from chapter_runs import ROOT, arguments, chosen, run
 
-DEEP, STEPS = "deep", "steps"
+sys.path.insert(0, str(ROOT / "book/_ext"))
+from sections import in_the_open
+
+STEPS = "steps"
 
 
 def lengths(tree: ast.AST) -> list[ast.Constant]:
@@ -65,8 +68,8 @@ def halve(source: str) -> str:
 
 
 def shorter(cells: Iterable) -> list:
-    """A chapter's cells without the deep ones, and with half of each training."""
-    kept = [cell for cell in cells if DEEP not in cell.metadata.get("tags", [])]
+    """A chapter's cells without the deep sections, and with half of each training."""
+    kept = in_the_open(cells)
     for cell in kept:
         if STEPS in cell.metadata.get("tags", []):
             cell.source = halve(cell.source)

@@ -16,17 +16,25 @@ from derived import DERIVED
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "transformer_lib"
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 EXERCISES = sorted((PACKAGE / "exercises").glob("chapter_*.py"))
 
 ALWAYS = [
     "data",
+    "show.boxes",
     "show.code",
     "show.drawings",
+    "show.look_up",
+    "show.machine",
+    "show.masks",
     "show.page_models",
     "show.plots",
+    "show.pole",
+    "show.scene_painter",
+    "show.studies",
     "show.whole",
     "show.widgets",
+    "show.word_finder",
 ]
 
 # A folder, or a file beside the folders, imports only what stands before it here, and itself.
@@ -43,6 +51,7 @@ FLOORS = [
     "measure",
     "show",
     "recipes",
+    "chat",
     "exercises",  # nothing else imports them
     "__main__",
 ]
@@ -113,6 +122,12 @@ def modules() -> dict[str, Path]:
     return {".".join(p.relative_to(PACKAGE).with_suffix("").parts): p for p in paths}
 
 
+def chapter_of(path: Path) -> int:
+    """The number of a notebook; a page without one stands after all chapters."""
+    number = path.stem.partition("_")[0]
+    return int(number) if number.isdigit() else max(DERIVED) + 1
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 def test_a_chapter_imports_only_what_is_derived_by_then(path):
     cells = nbformat.read(path, as_version=4).cells
@@ -120,7 +135,7 @@ def test_a_chapter_imports_only_what_is_derived_by_then(path):
         f"cell {i}: {name}"
         for i, cell in enumerate(cells)
         if cell.cell_type == "code"
-        for name in too_early(cell.source, int(path.stem.split("_")[0]))
+        for name in too_early(cell.source, chapter_of(path))
     ]
     assert not early, f"not derived by {path.stem} (see book/_ext/derived.py): {early}"
 

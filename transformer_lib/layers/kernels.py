@@ -5,6 +5,8 @@
   once keys come from a cache. (On CPUs, with dropout, torch 2.13 has no such kernel: it falls back
   to the formula.)
 - The formula for short bfloat16 on CPUs made for it (tests/benchmarks, attention_forms).
+- One query to each head, as in writing: heads that share keys are the rows of one product, and no
+  key is copied (three heads to 512 keys of width 64: 0.07 ms for 1.3).
 - For float16 the formula counts in float32, as the kernel does: to look changes nothing, and a
   score above 65,504 is not infinite.
 """
@@ -50,6 +52,10 @@ def attend(
         Output (batch, heads, q_len, head_dim), and the weights or None.
     """
     if k.size(1) != q.size(1):
+        if q.size(-2) == 1 and all(x is None for x in (mask, score_bias, window)):
+            rows = q.unflatten(1, (k.size(1), -1)).flatten(2, 3)  # (batch, num_kv_heads, group, …)
+            found = attend(rows, k, v, dropout=dropout, return_weights=return_weights)
+            return tuple(x if x is None else x.flatten(1, 2)[:, :, None] for x in found)
         k, v = (x.repeat_interleave(q.size(1) // k.size(1), dim=1) for x in (k, v))
     q_len, k_len = q.size(-2), k.size(-2)
     plain = return_weights or plain_is_faster(q.dtype, q.device.type, k_len)

@@ -11,7 +11,7 @@ a rule the number of a layer:
 import json
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,7 +48,7 @@ class Name:
         """Our names for that tensor."""
         parts = self.match(name).groups()
         ours = [self.ours] if isinstance(self.ours, str) else self.ours
-        return [_fill(pattern, parts) for pattern in ours]
+        return [_with_parts(pattern, parts) for pattern in ours]
 
 
 def load_pretrained(
@@ -68,12 +68,40 @@ def load_pretrained(
             weight of ours got no tensor, two tensors for it differ, or the numbers of one are
             whole, complex, not finite or too large for the model's type. The message lists which.
     """
-    names, own = list(names), model.state_dict()
-    if any(weight.is_meta for weight in own.values()):
+    _check_room(model)
+    if wrong := _fill(model, read_weights(path), names, prefix):
+        raise ValueError(f"path must hold the weights of this model, got {path}: {wrong}")
+
+
+def fill_weights(model: nn.Module, weights: Mapping[str, Tensor], names: Iterable[Name]) -> None:
+    """Fill `model` with published weights that are at hand: with all of them, or with none.
+
+    Args:
+        model: as in `load_pretrained`.
+        weights: tensors by their published names.
+        names: the table.
+
+    Raises:
+        ValueError: as `load_pretrained`.
+    """
+    _check_room(model)
+    if wrong := _fill(model, weights, names, ""):
+        raise ValueError(f"weights must be those of this model, got {wrong}")
+
+
+def _check_room(model: nn.Module) -> None:
+    if any(weight.is_meta for weight in model.state_dict().values()):
         raise ValueError("model must have room for numbers, got one on the device meta")
+
+
+def _fill(
+    model: nn.Module, weights: Mapping[str, Tensor], names: Iterable[Name], prefix: str
+) -> str:
+    """Fill the model if everything fits; if not, leave it and say what does not."""
+    names, own = list(names), model.state_dict()
     wrong: dict[str, list[str]] = {}
     new: dict[str, Tensor] = {}
-    for name, tensor in read_weights(path).items():
+    for name, tensor in weights.items():
         line = next((line for line in names if line.match(name.removeprefix(prefix))), None)
         if line is None:
             wrong.setdefault("left over in the file", []).append(name)
@@ -98,10 +126,9 @@ def load_pretrained(
             new[target] = piece
     if missing := sorted(own.keys() - new.keys()):
         wrong["missing in the file"] = missing
-    if wrong:
-        listed = "; ".join(f"{what}: {', '.join(sorted(set(n)))}" for what, n in wrong.items())
-        raise ValueError(f"path must hold the weights of this model, got {path}: {listed}")
-    model.load_state_dict(new)
+    if not wrong:
+        model.load_state_dict(new)
+    return "; ".join(f"{what}: {', '.join(sorted(set(n)))}" for what, n in wrong.items())
 
 
 def read_weights(path: str | os.PathLike) -> dict[str, Tensor]:
@@ -179,7 +206,7 @@ def _cut(tensor: Tensor, pieces: int) -> Sequence[Tensor]:
     return tensor.tensor_split(pieces)
 
 
-def _fill(pattern: str, parts: Sequence[str]) -> str:
+def _with_parts(pattern: str, parts: Sequence[str]) -> str:
     """Put the parts in the places of the stars, in order."""
     for part in parts:
         pattern = pattern.replace("*", part, 1)

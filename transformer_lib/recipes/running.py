@@ -56,6 +56,7 @@ class Recipe:
         evaluate: `evaluate(model, data, part)`, the figures of the card.
         progress: `progress(model, data)`, scores by name, underway; None for no look at the model.
         card: `card(figures, data, made)`, its text from figures by "part, storage".
+        autocast: whether the forward pass computes matrix products in bfloat16.
         window: how many tokens a writer has learnt to look back on, if not on any number.
         trials: variants that are only measured: of choices that are made, nothing is written.
     """
@@ -75,6 +76,7 @@ class Recipe:
     evaluate: Callable[[nn.Module, Any, str], Any]
     card: Callable[[Mapping[str, Any], Any, str], str]
     progress: Callable[[nn.Module, Any], dict[str, float]] | None = None
+    autocast: bool = False
     window: int | None = None
     trials: Mapping[str, "Recipe"] = field(default_factory=dict)
 
@@ -132,6 +134,7 @@ class Recipe:
             optimizer=muon_and_adamw(model, **rates),
             schedule=self.schedule(chosen),
             steps=chosen.steps,
+            autocast=self.autocast,
             checkpoint=chosen.checkpoint,
             every=self.every,
             evaluate=evaluate,
@@ -150,7 +153,7 @@ class Recipe:
                 others than --steps and --decay say.
         """
         own = {"recipe": self.name, "trial": chosen.trial, "seed": SEED, "batches": self.settings}
-        own |= {"rates": dict(self.rates), "model": str(getattr(model, "config", None))}
+        own |= {"rates": dict(self.rates), "model": str(_config(model))}
         file = chosen.checkpoint / "recipe.json"
         found = latest_checkpoint(chosen.checkpoint)
         if found is None:
@@ -206,11 +209,16 @@ def how_made(recipe: Recipe, model: nn.Module, history: History, chosen: argpars
     megabytes = chosen.out.stat().st_size / 1e6
     return f"""\
 - **Model**: {parameters:,} parameters, float16 on the disk ({megabytes:.2f} MB).
-  `{model.config}`
+  `{_config(model)}`
 - **Command**: `python -m transformer_lib train {recipe.name} --steps {len(history)}
   --decay {chosen.decay}`, seed {SEED}, {recipe.settings}.
 - **Time**: {hours:.2f} hours of processor time ({platform.machine()}, torch {torch.__version__},
   {torch.get_num_threads()} thread)."""
+
+
+def _config(model: nn.Module) -> Any:
+    """What a model is made of; of a head, what it stands on."""
+    return getattr(getattr(model, "bert", model), "config", None)
 
 
 def _untimed(scores: dict[str, float]) -> dict[str, float]:

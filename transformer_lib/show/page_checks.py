@@ -4,16 +4,17 @@ The page's arithmetic looks at names and shapes and believes them. A weight that
 not stop it: it would draw NaN, or write plausible nonsense.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from transformer_lib import checks
 
 _ACTIVATIONS = ("relu", "relu2", "gelu", "gelu_tanh")
 _COUNTS = ("d_model", "num_heads", "num_layers")
-_PROJECTIONS = ("q_proj", "k_proj", "v_proj", "out_proj")
+PROJECTIONS = ("q_proj", "k_proj", "v_proj", "out_proj")
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -29,7 +30,7 @@ def checked_config(config: Mapping[str, Any], *counts: str, **choices: tuple[str
     Raises:
         ValueError: if an entry is missing, or the page cannot compute with it.
     """
-    _check_dict(config)
+    check_dict(config)
     counts, choices = (*_COUNTS, *counts), choices | {"activation": _ACTIVATIONS}
     needed = {*counts, *choices, "eps"}
     if missing := sorted(needed - config.keys()):
@@ -70,7 +71,7 @@ def check_gpt_weights(config: Mapping[str, Any], weights: Mapping[str, Tensor]) 
     Raises:
         ValueError: naming what is missing, left over or of another shape.
     """
-    _check_dict(config)
+    check_dict(config)
     vocab_size, d_model = len(tensor(weights, "embedding.weight")), config["d_model"]
     needed: Shapes = {"embedding.weight": (vocab_size, d_model)}
     if config["positions"] == "learned":
@@ -81,13 +82,20 @@ def check_gpt_weights(config: Mapping[str, Any], weights: Mapping[str, Tensor]) 
     _check("stack", config, weights, needed, more, norm_bias=config["norm"] == "layer")
 
 
-def check_vit_weights(config: Mapping[str, Any], weights: Mapping[str, Tensor]) -> None:
+def check_vit_weights(
+    config: Mapping[str, Any], weights: Mapping[str, Tensor], *, head: bool = True
+) -> None:
     """Refuse weights of another model than a ViT of this configuration, on grey pictures.
+
+    Args:
+        config: of the model.
+        weights: its state dict.
+        head: whether it decides; otherwise another model sees with it.
 
     Raises:
         ValueError: naming what is missing, left over or of another shape.
     """
-    _check_dict(config)
+    check_dict(config)
     d_model, size = config["d_model"], config["patch_size"]
     if config["image_size"] % size:
         raise ValueError(
@@ -95,20 +103,114 @@ def check_vit_weights(config: Mapping[str, Any], weights: Mapping[str, Tensor]) 
             f"got {config['image_size']}"
         )
     tokens = (config["image_size"] // size) ** 2 + (config["pooling"] == "class")
-    classes = len(tensor(weights, "head.weight"))
     needed: Shapes = {
         "patches.proj.weight": (d_model, size * size),
         "patches.proj.bias": (d_model,),
     }
-    needed |= {"head.weight": (classes, d_model)}
+    more: Shapes = {}
+    if head:
+        classes = len(tensor(weights, "head.weight"))
+        needed["head.weight"], more["head.bias"] = (classes, d_model), (classes,)
     if config["pooling"] == "class":
         needed["class_token"] = (d_model,)
     if config["positions"] == "learned":
         needed["positions.table.weight"] = (tokens, d_model)
-    _check("encoder", config, weights, needed, {"head.bias": (classes,)}, norm_bias=True)
+    _check("encoder", config, weights, needed, more, norm_bias=True)
 
 
-def _check_dict(config: Mapping[str, Any]) -> None:
+def checked_samples(samples: Tensor, size: int) -> Tensor:
+    """Grey pictures (n, 1, size, size) from 0 to 1, in 8 bits.
+
+    Raises:
+        ValueError: if they are not such pictures.
+    """
+    checks.floating("samples", samples)
+    if samples.shape[1:] != (1, size, size):
+        raise ValueError(
+            f"samples must be (n, 1, image_size = {size}, {size}), got {tuple(samples.shape)}"
+        )
+    if len(samples) and not (samples.min() >= 0 and samples.max() <= 1):
+        raise ValueError(
+            f"samples must be from 0 to 1, got {samples.min():.3g} to {samples.max():.3g}"
+        )
+    return (samples * 255).round().to(torch.uint8)
+
+
+def checked_labels(labels: Tensor | Sequence, count: int, num_classes: int) -> list[str]:
+    """The classes of samples, as what is written on the page.
+
+    Raises:
+        ValueError: if they are not `count` classes, each below `num_classes`.
+    """
+    labels = labels.tolist() if isinstance(labels, Tensor) else labels
+    if not isinstance(labels, Sequence) or isinstance(labels, str):
+        raise ValueError(f"labels must be a list of classes, got {labels!r}")
+    for label in labels:
+        check_range("labels", label, num_classes - 1)
+    if len(labels) != count:
+        raise ValueError(f"labels must be one for each of {count}, got {len(labels)}")
+    return [str(int(label)) for label in labels]
+
+
+def check_range(name: str, value: int, highest: int) -> None:
+    """Refuse what is not a whole number from 0 to `highest`.
+
+    Raises:
+        ValueError: naming the argument.
+    """
+    checks.whole(**{name: value})
+    if not 0 <= value <= highest:
+        raise ValueError(f"{name} must be 0 to {highest}, got {value}")
+
+
+def checked_characters(characters: Sequence[str], weights: Mapping[str, Tensor]) -> list[str]:
+    """A vocabulary of characters, one for each row of the weights' embedding.
+
+    Raises:
+        ValueError: if they are not single and distinct, or as many.
+    """
+    if not isinstance(characters, Sequence) or not all(
+        isinstance(symbol, str) and len(symbol) == 1 for symbol in characters
+    ):
+        raise ValueError(f"characters must be single characters, got {characters!r}")
+    characters = list(characters)
+    if len(set(characters)) != len(characters):
+        raise ValueError(f"characters must be distinct, got {characters}")
+    vocab_size = len(tensor(weights, "embedding.weight"))
+    if len(characters) != vocab_size:
+        raise ValueError(
+            f"characters must be vocab_size = {vocab_size}, as the weights are, "
+            f"got {len(characters)}"
+        )
+    return characters
+
+
+def check_bert_weights(config: Mapping[str, Any], weights: Mapping[str, Tensor]) -> None:
+    """Refuse weights of another model than a `MaskedWords` of this configuration.
+
+    Raises:
+        ValueError: naming what is missing, left over or of another shape.
+    """
+    check_dict(config)
+    d_model = config["d_model"]
+    vocab_size = len(tensor(weights, "bert.embedding.weight"))
+    needed: Shapes = {
+        "bert.embedding.weight": (vocab_size, d_model),
+        "head_bias": (vocab_size,),
+        "transform.weight": (d_model, d_model),
+    }
+    more: Shapes = {"transform.bias": (d_model,)}
+    for name in ("bert.norm", "norm"):
+        needed[f"{name}.weight"] = more[f"{name}.bias"] = (d_model,)
+    _check("bert.encoder", config, weights, needed, more, norm_bias=True)
+
+
+def check_dict(config: Mapping[str, Any]) -> None:
+    """Refuse a configuration that is no dict.
+
+    Raises:
+        ValueError: if it is none.
+    """
     if not isinstance(config, Mapping):
         raise ValueError(f"config must be a dict, got {type(config).__name__}")
 
@@ -129,13 +231,22 @@ def _check(
     for n in range(config["num_layers"]):
         layer = f"{stack}.layers.{n}"
         norms += [f"{layer}.norm1", f"{layer}.norm2"]
-        maps = {f"self_attention.{name}": (d_model, d_model) for name in _PROJECTIONS}
+        maps = {f"self_attention.{name}": (d_model, d_model) for name in PROJECTIONS}
         maps |= {"feed_forward.linear1": (d_ff, d_model), "feed_forward.linear2": (d_model, d_ff)}
         needed |= {f"{layer}.{name}.weight": shape for name, shape in maps.items()}
         more |= {f"{layer}.{name}.bias": shape[:1] for name, shape in maps.items()}
     needed |= {f"{norm}.weight": (d_model,) for norm in norms}
     if norm_bias:
         more |= {f"{norm}.bias": (d_model,) for norm in norms}
+    compare(weights, needed, more)
+
+
+def compare(weights: Mapping[str, Tensor], needed: Shapes, more: Shapes) -> None:
+    """Refuse weights of other names or shapes than those that are needed, or may be there too.
+
+    Raises:
+        ValueError: naming what is missing, left over or of another shape.
+    """
     if missing := sorted(needed.keys() - weights.keys()):
         raise ValueError(f"weights must be those of config, got none for {', '.join(missing)}")
     if others := sorted(weights.keys() - needed.keys() - more.keys()):

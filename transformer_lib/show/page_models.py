@@ -1,8 +1,8 @@
-"""Models that run inside the page: a text writer and a reader of digits, in plain JavaScript.
+"""Models that run inside the page, in plain JavaScript: a writer, a reader and a finder of digits.
 
-Their arithmetic is static/transformer.js, which can be read beside the Python package. The weights
-travel with the widget, in 8 bits each, so it needs no kernel and no network. They take a dict,
-tensors and strings, and know no model.
+Their arithmetic is static/transformer.js, which can be read beside the Python package; the finder's
+static/detector.js stands on it. The weights travel with the widget, in 8 bits each, so it needs no
+kernel and no network. They take dicts, tensors and strings, and know no model.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,51 +14,58 @@ import traitlets
 from torch import Tensor
 
 from transformer_lib import checks
+from transformer_lib.show.detector_checks import check_detector_weights, checked_detector
 from transformer_lib.show.page_checks import (
     check_gpt_weights,
+    check_range,
     check_vit_weights,
+    checked_characters,
     checked_config,
+    checked_labels,
+    checked_samples,
     tensor,
 )
 from transformer_lib.show.quantize import pack
 
-_STATIC = Path(__file__).parent / "static"
+STATIC = Path(__file__).parent / "static"
 
 
-def page_source(name: str | None = None) -> str:
+def page_source(name: str | None = None, *, file: str = "transformer") -> str:
     """The JavaScript of a model in the page, as it is in the file.
 
     Args:
         name: of one function, as "attention", with the comment above it; by default the whole file.
+        file: "transformer", or "bert", which is built on it.
 
     Raises:
-        ValueError: if there is no function of that name.
+        ValueError: if there is no such file, or no function of that name in it.
     """
-    source = (_STATIC / "transformer.js").read_text(encoding="utf-8")
+    checks.one_of(("transformer", "bert"), file=file)
+    source = (STATIC / f"{file}.js").read_text(encoding="utf-8")
     if name is None:
         return source
     for block in source.split("\n\n"):
         if f"function {name}(" in block:
             return source[source.index(block) :].split("\n}\n")[0] + "\n}"
-    raise ValueError(f"name must be that of a function in transformer.js, got {name!r}")
+    raise ValueError(f"name must be that of a function in {file}.js, got {name!r}")
 
 
-def _script(*names: str) -> str:
+def script(*names: str) -> str:
     """One module out of several files: a widget may import nothing."""
-    return "\n".join((_STATIC / f"{name}.js").read_text(encoding="utf-8") for name in names)
+    return "\n".join((STATIC / f"{name}.js").read_text(encoding="utf-8") for name in names)
 
 
-class _PageModel(anywidget.AnyWidget):
-    """What both have: a configuration, and weights in 8 bits."""
+class PageModel(anywidget.AnyWidget):
+    """What all have: a configuration, and weights in 8 bits."""
 
-    _css = _STATIC / "page_models.css"
+    _css = STATIC / "page_models.css"
     data = traitlets.Bytes().tag(sync=True)  # see quantize.pack
     contents = traitlets.List().tag(sync=True)  # [name, shape] of every tensor, in the data's order
     config = traitlets.Dict().tag(sync=True)
     caption = traitlets.Unicode().tag(sync=True)
 
 
-class TextWriter(_PageModel):
+class TextWriter(PageModel):
     """A GPT that writes in the page, character by character, and shows where it looks.
 
     The reader types a beginning, chooses temperature and seed, and sees for every character the
@@ -80,7 +87,7 @@ class TextWriter(_PageModel):
             fit the weights, a prompt with a character outside it, or an unknown option.
     """
 
-    _esm = _script("transformer", "controls", "text_writer")
+    _esm = script("transformer", "controls", "text_writer")
     characters = traitlets.List(traitlets.Unicode()).tag(sync=True)
     prompt = traitlets.Unicode().tag(sync=True)
     temperature = traitlets.Float(0.8).tag(sync=True)
@@ -97,20 +104,8 @@ class TextWriter(_PageModel):
             )
         config = checked_config(config, positions=("learned", "rotary"), norm=("layer", "rms"))
         _check_text(prompt=prompt, caption=caption)
-        vocab_size = len(tensor(weights, "embedding.weight"))
         check_gpt_weights(config, weights)
-        if not isinstance(characters, Sequence) or not all(
-            isinstance(symbol, str) and len(symbol) == 1 for symbol in characters
-        ):
-            raise ValueError(f"characters must be single characters, got {characters!r}")
-        characters = list(characters)
-        if len(set(characters)) != len(characters):
-            raise ValueError(f"characters must be distinct, got {characters}")
-        if len(characters) != vocab_size:
-            raise ValueError(
-                f"characters must be vocab_size = {vocab_size}, as the weights are, "
-                f"got {len(characters)}"
-            )
+        characters = checked_characters(characters, weights)
         if unknown := sorted(set(prompt) - set(characters)):
             raise ValueError(f"prompt must be of the vocabulary's characters, got {unknown}")
         if not prompt:
@@ -122,8 +117,8 @@ class TextWriter(_PageModel):
         checks.positive(temperature=options.get("temperature", 1.0))
         checks.at_least(1, length=options.get("length", 1))
         checks.at_least(0, seed=options.get("seed", 0))
-        _check_range("layer", options.get("layer", 0), config["num_layers"] - 1)
-        _check_range("head", options.get("head", 0), config["num_heads"])
+        check_range("layer", options.get("layer", 0), config["num_layers"] - 1)
+        check_range("head", options.get("head", 0), config["num_heads"])
         data, contents = pack(weights)
         super().__init__(
             data=data,
@@ -136,7 +131,7 @@ class TextWriter(_PageModel):
         )
 
 
-class DigitReader(_PageModel):
+class DigitReader(PageModel):
     """A ViT that reads in the page what is drawn there, and shows where it looks.
 
     A drawing is scaled and centred as the training digits were. The samples are digits that need
@@ -156,7 +151,7 @@ class DigitReader(_PageModel):
         ValueError: for a configuration that the page cannot compute, or samples that do not fit.
     """
 
-    _esm = _script("transformer", "controls", "digit_reader")
+    _esm = script("transformer", "controls", "digit_reader")
     samples = traitlets.Bytes().tag(sync=True)
     labels = traitlets.List(traitlets.Unicode()).tag(sync=True)
     classes = traitlets.List(traitlets.Unicode()).tag(sync=True)
@@ -182,32 +177,17 @@ class DigitReader(_PageModel):
         size = config["image_size"]
         _check_text(caption=caption)
         check_vit_weights(config, weights)
-        checks.floating("samples", samples)
-        if samples.shape[1:] != (1, size, size):
-            raise ValueError(
-                f"samples must be (n, 1, image_size = {size}, {size}), got {tuple(samples.shape)}"
-            )
-        if len(samples) and not (samples.min() >= 0 and samples.max() <= 1):
-            raise ValueError(
-                f"samples must be from 0 to 1, got {samples.min():.3g} to {samples.max():.3g}"
-            )
-        labels = labels.tolist() if isinstance(labels, Tensor) else labels
-        if not isinstance(labels, Sequence) or isinstance(labels, str):
-            raise ValueError(f"labels must be a list of classes, got {labels!r}")
+        samples = checked_samples(samples, size)
         num_classes = len(tensor(weights, "head.weight"))
-        for label in labels:
-            _check_range("labels", label, num_classes - 1)
-        labels = [str(int(label)) for label in labels]
-        if len(labels) != len(samples):
-            raise ValueError(f"labels must be one for each of {len(samples)}, got {len(labels)}")
+        labels = checked_labels(labels, len(samples), num_classes)
         if layer is not None:
-            _check_range("layer", layer, config["num_layers"] - 1)
+            check_range("layer", layer, config["num_layers"] - 1)
         data, contents = pack(weights)
         super().__init__(
             data=data,
             contents=contents,
             config=config | {"norm": "layer"},
-            samples=(samples * 255).round().to(torch.uint8).numpy().tobytes(),
+            samples=samples.numpy().tobytes(),
             labels=labels,
             classes=[str(i) for i in range(num_classes)],
             caption=caption,
@@ -215,10 +195,71 @@ class DigitReader(_PageModel):
         )
 
 
-def _check_range(name: str, value: int, highest: int) -> None:
-    checks.whole(**{name: value})
-    if not 0 <= value <= highest:
-        raise ValueError(f"{name} must be 0 to {highest}, got {value}")
+class DigitFinder(PageModel):
+    """A DETR that finds in the page the digits that the reader moves, and shows who finds them.
+
+    Digits are dragged, or moved by arrow keys; each query's box is drawn as an anchor and after
+    every layer. Where a digit passes from one query to another, it is said.
+
+    Args:
+        config: the detector's: num_classes, num_queries, d_model, num_heads, num_decoder_layers,
+            activation, base, refine. Its queries start from anchors, its layers are pre-norm, and
+            it has no encoder. Further entries are left out.
+        backbone: the configuration of the ViT that it sees with, as for `DigitReader`.
+        weights: its state dict, with the names of `models.detection`.
+        samples: grey pictures of digits (n, 1, 28, 28), from 0 to 1.
+        labels: their n classes.
+        places: where the middle of each is at first, x and y in pixels; None for those that wait
+            beside the scene.
+        noise: standard deviation of what is added to every pixel.
+        caption: one sentence that says what to try.
+
+    Raises:
+        ValueError: for a configuration that the page cannot compute, or digits that do not fit.
+    """
+
+    _esm = script("transformer", "controls", "detector", "digit_finder")
+    samples = traitlets.Bytes().tag(sync=True)
+    labels = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    places = traitlets.List().tag(sync=True)  # [x, y] of each, -1 for those that wait
+    noise = traitlets.Bytes().tag(sync=True)  # of every pixel, int8: 127 is 1
+
+    def __init__(
+        self,
+        config: Mapping,
+        backbone: Mapping,
+        weights: Mapping[str, Tensor],
+        samples: Tensor,
+        labels: Sequence,
+        places: Sequence,
+        *,
+        noise: float = 0.0,
+        caption: str = "",
+    ):
+        config = checked_detector(config, backbone)
+        _check_text(caption=caption)
+        checks.not_negative(noise=noise)
+        check_detector_weights(config, weights)
+        samples = checked_samples(samples, 28)
+        labels = checked_labels(labels, len(samples), config["num_classes"])
+        side = config["backbone"]["image_size"]
+        if not isinstance(places, Sequence) or len(places) != len(samples):
+            raise ValueError(f"places must be one for each of {len(samples)}, got {places!r}")
+        for x, y in filter(None, places):
+            check_range("places", x, side - 1)
+            check_range("places", y, side - 1)
+        grain = noise * torch.randn(side, side, generator=torch.Generator().manual_seed(0))
+        data, contents = pack(weights)
+        super().__init__(
+            data=data,
+            contents=contents,
+            config=config,
+            samples=samples.numpy().tobytes(),
+            labels=labels,
+            places=[list(place or (-1, -1)) for place in places],
+            noise=(127 * grain.clamp(-1, 1)).round().to(torch.int8).numpy().tobytes(),
+            caption=caption,
+        )
 
 
 def _check_text(**values: str) -> None:

@@ -43,6 +43,14 @@ const button = (text, clicked, attributes = {}) => {
   return node;
 };
 
+// Numbers from 0 to 1 as more or less opaque ink on a canvas.
+function paint(canvas, picture, side) {
+  canvas.width = canvas.height = side;
+  const image = new ImageData(side, side);
+  picture.forEach((value, i) => (image.data[4 * i + 3] = Math.round(255 * value)));
+  canvas.getContext("2d").putImageData(image, 0, 0);
+}
+
 // Probabilities as bars: a list, each line a name, a bar and a number.
 function bars(count, label) {
   const list = make("ol", { class: "tlp-bars", "aria-label": label });
@@ -70,4 +78,14 @@ function heads(config, start, changed, more = []) {
   ];
   chosen.of = (maps) => (chosen.head ? maps[chosen.head - 1] : mean(maps)); // maps: [head][key]
   return chosen;
+}
+
+// Random numbers that are the same for the same seed: mulberry32, by Tommy Ettinger.
+export function randomNumbers(seed) {
+  return () => {
+    seed = (seed + 0x6d2b79f5) | 0;
+    let t = Math.imul(seed ^ (seed >>> 15), seed | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
 }

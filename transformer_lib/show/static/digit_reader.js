@@ -38,14 +38,6 @@ export function shrink(ink, size, side, scale = size / side, x = size / 2, y = s
 const SIZE = 280; // points along the pad
 const PEN = 22; // width of its line: about two pixels of the picture, as in the training digits
 
-// Numbers from 0 to 1 as more or less opaque ink on a canvas.
-function paint(canvas, picture, side) {
-  canvas.width = canvas.height = side;
-  const image = new ImageData(side, side);
-  picture.forEach((value, i) => (image.data[4 * i + 3] = Math.round(255 * value)));
-  canvas.getContext("2d").putImageData(image, 0, 0);
-}
-
 function render({ model, el }) {
   const config = model.get("config"), classes = model.get("classes");
   const weights = unpack(model.get("data"), model.get("contents"));

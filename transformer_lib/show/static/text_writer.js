@@ -1,15 +1,5 @@
 // --- a GPT that writes -------------------------------------------------------------------------
 
-// Random numbers that are the same for the same seed: mulberry32, by Tommy Ettinger.
-export function randomNumbers(seed) {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), seed | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 // Draw a token with these probabilities.
 function draw(probabilities, random) {
   let rest = random();

@@ -104,18 +104,19 @@ function rotate(x, position, headDim) {
 }
 
 // Each token of `xs` looks at all tokens in `past`, to which those of `xs` are added first. Given
-// one at a time, tokens see only earlier ones; given all at once, each sees each.
-function attention(layer, xs, past, config) {
+// one at a time, tokens see only earlier ones; given all at once, each sees each. What asks, and
+// what is compared with it, may be others than what is handed on.
+function attention(layer, xs, past, config, asking = xs, compared = xs) {
   const headDim = config.d_model / config.num_heads;
   const begin = past.keys.length;
   const place = (x, i) => (config.positions === "rotary" ? rotate(x, begin + i, headDim) : x);
-  past.keys.push(...xs.map((x, i) => place(linear(layer.k_proj, x), i)));
+  past.keys.push(...compared.map((x, i) => place(linear(layer.k_proj, x), i)));
   past.values.push(...xs.map((x) => linear(layer.v_proj, x)));
   const window = -(config.max_len ?? Infinity); // counted from the end
   const keys = past.keys.slice(window), values = past.values.slice(window);
 
   const maps = []; // [query][head][key]
-  const out = xs.map((x, i) => {
+  const out = asking.map((x, i) => {
     const q = place(linear(layer.q_proj, x), i);
     const found = new Float32Array(q.length);
     const heads = [];
@@ -187,7 +188,8 @@ export function vitForward(weights, config, image) {
     xs = xs.map((x, i) => add(x, row(weights.positions.table.weight, i, config.d_model)));
   const { xs: features, maps } = encoder(weights.encoder, xs, [], config);
   const pooled = weights.class_token ? features[0] : mean(features);
-  return { logits: linear(weights.head, pooled), attention: maps }; // [layer][query][head][key]
+  const logits = weights.head && linear(weights.head, pooled); // other models' eyes decide nothing
+  return { logits, features, attention: maps }; // [layer][query][head][key]
 }
 
 // Attention through all layers: in each, a token keeps one half of what it is and takes the other

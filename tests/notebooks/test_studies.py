@@ -1,0 +1,35 @@
+"""Every study still computes what its file says: the first steps of one arm, run again."""
+
+import importlib
+import json
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).resolve().parents[2] / "notebooks/studies"
+# A study that trains has ARMS; what others write was not trained, but recorded.
+NAMES = sorted(p.stem for p in FOLDER.glob("*.py") if "\nARMS = " in p.read_text("utf-8"))
+STEPS = 50
+
+
+@pytest.fixture(params=NAMES)
+def study(request, monkeypatch):
+    monkeypatch.syspath_prepend(FOLDER)
+    kept = json.loads((FOLDER / f"{request.param}.json").read_text(encoding="utf-8"))
+    return importlib.import_module(request.param), kept
+
+
+def test_the_file_has_all_arms_and_says_what_made_it(study):
+    module, kept = study
+    pairs = zip(module.ARMS, kept["runs"], strict=True)
+    assert [{name: run[name] for name in arm} for arm, run in pairs] == module.ARMS
+    assert kept["command"] == f"make study-{module.__name__}"
+    assert kept["commit"]
+    assert kept["cpu"]
+
+
+def test_the_first_steps_of_one_arm(study):
+    module, kept = study
+    again = module.run(**module.ARMS[0], stop=STEPS)["losses"]
+    assert len(again) == STEPS
+    assert again == pytest.approx(kept["runs"][0]["losses"][:STEPS], rel=0.03)

@@ -1,0 +1,69 @@
+"""The machine in the page: what it carries, and what it refuses. Its page stands in tests/book."""
+
+from dataclasses import asdict
+
+import pytest
+import torch
+
+from transformer_lib.models.gpt import GPT, GPTConfig
+from transformer_lib.show.machine import Machine
+from transformer_lib.show.quantize import pack
+
+CONFIG = GPTConfig(
+    5,
+    d_model=8,
+    num_heads=2,
+    num_layers=2,
+    d_ff=3,
+    activation="relu2",
+    positions="rotary",
+    norm="rms",
+    bias=False,
+)
+
+
+def machine(config=(), weights=None, characters="abc \n", **changes):
+    given = {
+        "examples": [("a b", "a c")],
+        "prices": [[0.1, 0.2, 0.3]] * 2,
+        "layer_prices": [0.5, 0.25],
+        "units": torch.arange(24).view(2, 3, 2, 2) % 5,
+    }
+    weights = GPT(CONFIG).state_dict() if weights is None else weights
+    return Machine(asdict(CONFIG) | dict(config), weights, characters, **given | changes)
+
+
+def test_it_carries_its_weights_in_8_bits_and_what_it_was_told():
+    weights = GPT(CONFIG).state_dict()
+    made = machine(weights=weights, caption="Try.")
+    data, contents = pack(weights)
+    assert (made.data, [tuple(c) for c in made.contents]) == (data, contents)
+    assert (made.prices, made.layer_prices) == ([[0.1, 0.2, 0.3]] * 2, [0.5, 0.25])
+    assert made.examples == [["a b", "a c"]]
+    assert (made.units, made.unit_shape) == (bytes(i % 5 for i in range(24)), [2, 2])
+    assert (made.characters, made.caption) == (list("abc \n"), "Try.")
+    assert "import" not in made._esm.replace("important", "")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"config": {"positions": "learned"}}, "positions one of"),
+        ({"config": {"norm": "layer"}}, "norm one of"),
+        ({"config": {"d_model": 16}}, r"weights must be those of config"),
+        ({"characters": "abcd"}, "characters must be vocab_size = 5"),
+        ({"prices": [[0.1, 0.2, 0.3]]}, r"prices must be 2 lists of 3, got lengths \[3\]"),
+        ({"prices": [[0.1, 0.2]] * 2}, r"prices must be 2 lists of 3, got lengths \[2, 2\]"),
+        ({"layer_prices": [0.1]}, r"layer_prices must be 1 lists of 2, got lengths \[1\]"),
+        ({"units": torch.zeros(2, 4, 1, 1).long()}, r"units must be \(2, 3, places, letters\)"),
+        ({"units": torch.full((2, 3, 1, 1), 5)}, "units must be in 0"),
+        ({"examples": []}, "examples must have at least one pair"),
+        ({"examples": [("ab", "a")]}, r"equally long, .* got \('ab', 'a'\)"),
+        ({"examples": [("ax", "ab")]}, r"of the vocabulary, .* got \('ax', 'ab'\)"),
+        ({"examples": [("a" * 41, "b" * 41)]}, "of 1 to 40 letters"),
+        ({"examples": [("", "")]}, "of 1 to 40 letters"),
+    ],
+)
+def test_what_does_not_fit_is_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        machine(**changes)

@@ -1,0 +1,102 @@
+"""A GPT opened up in the page: every head and feed-forward can be looked into, and switched off."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+import traitlets
+from torch import Tensor
+
+from transformer_lib import checks
+from transformer_lib.show.page_checks import check_gpt_weights, checked_characters, checked_config
+from transformer_lib.show.page_models import STATIC, PageModel, script
+from transformer_lib.show.quantize import pack
+
+LONGEST = 40  # letters of a text in the page
+
+
+class Machine(PageModel):
+    """A GPT in the page that reads a text while the reader changes what happens inside.
+
+    Its screens: the letters' vectors; all heads and feed-forwards, each a switch; the logit lens;
+    vectors of a second text put in the place of the first's; who added how much to a logit; the
+    feed-forward's strongest units; a letter drawn and appended; three tasks that it marks itself.
+
+    Args:
+        config: the model's, with rotary positions and RMSNorm; pre-norm, causal. Further entries
+            are left out.
+        weights: its state dict, with the names of `models.gpt`.
+        characters: the vocabulary; token i is `characters[i]`.
+        examples: pairs of texts to begin with, of equal length, up to `LONGEST` letters.
+        prices: for each layer what a letter costs more, in bits, without each of its heads, and
+            last without its feed-forward.
+        layer_prices: the same without the whole layer.
+        units: for each layer and hidden unit, the places of a text that move it most, as tokens
+            (num_layers, d_ff, places, letters).
+        caption: one sentence that says what to try.
+
+    Raises:
+        ValueError: for a configuration that the page cannot compute, or lists that do not fit it.
+    """
+
+    _esm = script("transformer", "passes", "controls", "machine_parts", "machine")
+    _css = "\n".join(
+        (STATIC / f"{name}.css").read_text(encoding="utf-8") for name in ("page_models", "machine")
+    )
+    characters = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    examples = traitlets.List().tag(sync=True)
+    prices = traitlets.List().tag(sync=True)
+    layer_prices = traitlets.List().tag(sync=True)
+    units = traitlets.Bytes().tag(sync=True)  # a byte for each token
+    unit_shape = traitlets.List().tag(sync=True)  # places, letters
+
+    def __init__(
+        self,
+        config: Mapping,
+        weights: Mapping[str, Tensor],
+        characters: Sequence[str],
+        *,
+        examples: Sequence[tuple[str, str]],
+        prices: Sequence[Sequence[float]],
+        layer_prices: Sequence[float],
+        units: Tensor,
+        caption: str = "",
+    ):
+        config = checked_config(config, positions=("rotary",), norm=("rms",))
+        check_gpt_weights(config, weights)
+        characters = checked_characters(characters, weights)
+        num_layers, parts = config["num_layers"], config["num_heads"] + 1
+        d_ff = len(weights["stack.layers.0.feed_forward.linear1.weight"])
+        _check_lengths("prices", prices, num_layers, parts)
+        _check_lengths("layer_prices", [layer_prices], 1, num_layers)
+        if units.dim() != 4 or units.shape[:2] != (num_layers, d_ff):
+            raise ValueError(
+                f"units must be ({num_layers}, {d_ff}, places, letters), got {tuple(units.shape)}"
+            )
+        checks.ids("units", units.flatten(0, 2), len(characters))
+        for one, two in examples:
+            if not 0 < len(one) == len(two) <= LONGEST or set(one + two) - set(characters):
+                raise ValueError(
+                    f"examples must be pairs of texts of the vocabulary, equally long, of 1 to "
+                    f"{LONGEST} letters, got {(one, two)}"
+                )
+        if not examples:
+            raise ValueError("examples must have at least one pair, got none")
+        data, contents = pack(weights)
+        super().__init__(
+            data=data,
+            contents=contents,
+            config=config,
+            characters=characters,
+            examples=[list(pair) for pair in examples],
+            prices=[[float(price) for price in line] for line in prices],
+            layer_prices=[float(price) for price in layer_prices],
+            units=units.to(torch.uint8).numpy().tobytes(),
+            unit_shape=list(units.shape[2:]),
+            caption=caption,
+        )
+
+
+def _check_lengths(name: str, lists: Sequence[Sequence], count: int, length: int) -> None:
+    if len(lists) != count or any(len(line) != length for line in lists):
+        got = [len(line) for line in lists]
+        raise ValueError(f"{name} must be {count} lists of {length}, got lengths {got}")

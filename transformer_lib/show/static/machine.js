@@ -1,0 +1,347 @@
+// --- the machine, opened -----------------------------------------------------------------------
+
+function render({ model, el }) {
+  const config = model.get("config"), characters = [...model.get("characters")];
+  const weights = unpack(model.get("data"), model.get("contents"));
+  const L = config.num_layers, H = config.num_heads, table = weights.embedding.weight;
+  const parts = (l) => [...Array(H).keys(), "ff"].map((part) => `${l}.${part}`);
+  const nameOf = (key) => {
+    const [l, part] = key.split(".");
+    return `layer ${+l + 1} ${part === "ff" ? "feed-forward" : `head ${+part + 1}`}`;
+  };
+
+  const off = new Set(), patch = new Set(); // parts that are off; places that are put in
+  let a = [], b = [], at = 0, layer = 2, head = 3, token = null, effects = null;
+  let plain, other, run, scanning = null, letters = [];
+
+  // What stays in sight: the texts, what comes next, what was done.
+  const write = { type: "text", maxlength: "40", spellcheck: "false", autocapitalize: "off" };
+  const text = make("input", write), beside = make("input", write);
+  const temperature = make("input", { type: "range", min: "0.1", max: "2", step: "0.1" });
+  const heat = make("output");
+  temperature.value = 1;
+  const problem = make("p", { class: "tlp-problem", role: "alert" });
+  const next = bars(5, "The five likeliest next letters");
+  const said = make("p", { class: "tlp-said", "aria-live": "polite" });
+  const examples = make("div", { class: "tlp-buttons" }, ...model.get("examples").map(([one, two]) =>
+    button(one.trim() + " …", () => {
+      [text.value, beside.value] = [one, two];
+      fresh();
+    })));
+  const allOn = button("All on again", () => (off.clear(), patch.clear(), compute()));
+
+  // The parts of the page that are made anew when the text is.
+  const row1 = make("div", { class: "letters", role: "group", "aria-label": "Letters" });
+  const vector = make("div"), near = make("p");
+  const tower = make("div", { class: "tower", role: "group", "aria-label": "Heads and feed-forwards" });
+  const inside = make("div", { class: "inside scrolls", tabindex: "0", role: "region" });
+  inside.setAttribute("aria-label", "Inside the chosen head");
+  const lens = make("table", { class: "lens" }), places = make("table", { class: "places" });
+  const scanned = make("span", { class: "tlp-name", role: "status" });
+  const scan = button("Try every place", scanAll);
+  const sum = make("ol", { class: "sum", "aria-label": "Who added how much" });
+  const summed = make("p"), units = make("ol", { class: "units", "aria-label": "Strongest units" });
+  const awake = make("p"), tasks = make("ol", { class: "tasks" });
+  const seed = make("input", { type: "number", min: "0", max: "9999", step: "1", value: "1" });
+  const top = make("input", { type: "number", min: "1", max: String(characters.length), value: "5" });
+
+  const chances = (x) => {
+    const logits = reading(weights, config, x);
+    return softmax(logits.map((logit) => logit / temperature.value));
+  };
+  const end = (pass) => pass.streams[L].at(-1);
+
+  function encode(box, name) {
+    const given = [...box.value], ids = given.map((c) => characters.indexOf(c));
+    const unknown = ids.indexOf(-1);
+    box.setAttribute("aria-invalid", unknown >= 0 || !ids.length);
+    if (!ids.length) return [`${name} needs at least one letter.`, ids];
+    return [unknown < 0 ? "" : `${name}: it has never seen “${given[unknown]}”.`, ids];
+  }
+
+  function fresh() {
+    patch.clear();
+    effects = token = null;
+    cancelAnimationFrame(scanning);
+    scanned.textContent = "";
+    const [wrong, ids] = encode(text, "The text"), [wrongToo, idsToo] = encode(beside, "The second text");
+    problem.textContent = wrong || wrongToo;
+    if (wrong || wrongToo) return;
+    [a, b] = [ids, idsToo];
+    at = a.length - 1;
+    [plain, other] = [pass(weights, config, a), pass(weights, config, b)];
+    build();
+    compute();
+  }
+
+  function compute() {
+    const put = new Map([...patch].map((key) => {
+      const [l, i] = key.split(".");
+      return [key, other.streams[l][i]];
+    }));
+    run = off.size || put.size ? pass(weights, config, a, { off, patch: put }) : plain;
+    drawAll();
+  }
+
+  function build() {
+    letters = a.map((id, i) => {
+      const letter = button(shown(characters[id]), () => ((at = i), drawAll()));
+      letter.setAttribute("aria-label", `letter ${i + 1}, ${shown(characters[id])}`);
+      return letter;
+    });
+    row1.replaceChildren(...letters);
+    oneStop([letters], letters.at(-1));
+    const tall = a.length === b.length;
+    scan.disabled = !tall;
+    if (!tall) scanned.textContent = "The two texts must be equally long.";
+    const title = () => make("tr", {}, make("th"), ...a.map((id) =>
+      make("th", { scope: "col" }, shown(characters[id]))));
+    const stage = (l) => make("th", { scope: "row" }, l ? `after layer ${l}` : "at the start");
+    lens.replaceChildren(title(), ...rowsOf(L + 1, (l) => [stage(l), ...a.map(() => make("td"))]));
+    const cells = rowsOf(tall ? L : 0, (l) => [stage(l), ...a.map((id, i) => {
+      const key = `${l}.${i}`;
+      const cell = button("·", () => (patch.delete(key) || patch.add(key), compute()));
+      cell.setAttribute("aria-label", `${l ? `after layer ${l}` : "at the start"}, letter ${i + 1}`);
+      cell.dataset.key = key;
+      return make("td", {}, cell);
+    })]);
+    places.replaceChildren(...(tall ? [title(), ...cells] : []));
+    if (tall) oneStop(cells.map((line) => [...line.querySelectorAll("button")]));
+    requestAnimationFrame(() => { // the last letters matter
+      for (const box of [lens, places]) box.parentNode.scrollLeft = box.parentNode.scrollWidth;
+    });
+  }
+  const rowsOf = (count, of) =>
+    Array.from({ length: count }, (_, l) => make("tr", {}, ...of(l)));
+
+  // The tower stands once; what its buttons show changes.
+  const towers = Array.from({ length: L }, (_, l) => parts(l).map((key) => {
+    const [, part] = key.split("."), price = model.get("prices")[l][part === "ff" ? H : part];
+    const picture = make("span", { class: "map" });
+    const press = button("", () => (off.delete(key) || off.add(key), choose(), compute()));
+    press.append(picture, part === "ff" ? "feed-forward" : `head ${+part + 1}`,
+      make("small", {}, `${price.toFixed(2)} bits`));
+    press.setAttribute("aria-label",
+      `${nameOf(key)}, off. Without it every letter costs ${price.toFixed(2)} bits more`);
+    const choose = () => {
+      layer = l;
+      if (part !== "ff") head = +part;
+      drawLooks();
+    };
+    press.addEventListener("focus", choose);
+    press.addEventListener("pointerenter", choose);
+    press.dataset.key = key;
+    return press;
+  }));
+  tower.append(...towers.map((line, l) =>
+    make("div", { class: "layer" }, make("span", { class: "tlp-name" }, `Layer ${l + 1}`), ...line)));
+  oneStop(towers);
+
+  function drawAll() {
+    const p = chances(end(run)), was = chances(end(plain));
+    heat.textContent = Number(temperature.value).toFixed(1);
+    const best = likeliest(p, 5);
+    next.draw(best.map((id) => ({ name: shown(characters[id]), value: p[id] })));
+    [...next.list.children].forEach((line, i) =>
+      line.querySelector(".bar").style.setProperty("--was", was[best[i]]));
+    const done = [...off].map((key) => `${nameOf(key)} off`).concat([...patch].map((key) => {
+      const [l, i] = key.split(".");
+      return `“${shown(characters[b[i]])}” of the second text put in ${+l ? `after layer ${l}` : "at the start"}`;
+    }));
+    const first = likeliest(was, 1)[0], say = (id) => `“${shown(characters[id])}”`;
+    said.textContent = `${done.length ? `With ${done.join(", ")}: ` : ""}${say(best[0])} comes next ` +
+      `with ${p[best[0]].toFixed(2)}.` +
+      (done.length ? ` Untouched it was ${say(first)} with ${was[first].toFixed(2)}.` : "");
+    allOn.disabled = !done.length;
+    if (token === null || done.length === 0) token = best[0];
+
+    towers.flat().forEach((press) => {
+      const [l, part] = press.dataset.key.split(".");
+      press.setAttribute("aria-pressed", off.has(press.dataset.key));
+      if (part !== "ff") press.querySelector(".map").replaceChildren(mapPicture(run.maps[l][part]));
+    });
+    run.streams.forEach((xs, l) => xs.forEach((x, i) => {
+      const cell = lens.rows[l + 1].cells[i + 1], chance = softmax(reading(weights, config, x));
+      const [id] = likeliest(chance, 1);
+      cell.textContent = shown(characters[id]);
+      cell.title = chance[id].toFixed(2);
+      cell.style.setProperty("--weight", chance[id].toFixed(2));
+    }));
+    for (const cell of places.querySelectorAll("button")) {
+      const effect = effects?.get(cell.dataset.key);
+      cell.setAttribute("aria-pressed", patch.has(cell.dataset.key));
+      cell.textContent = effect > 0.095 ? Math.round(effect * 100) : "·";
+      cell.style.setProperty("--weight", Math.max(0, effect ?? 0).toFixed(2));
+    }
+    drawLooks();
+    drawSum();
+    drawTasks(p);
+  }
+
+  // What depends on the chosen letter, layer and head.
+  function drawLooks() {
+    if (!run) return;
+    for (const press of towers.flat())
+      press.classList.toggle("chosen", press.dataset.key === `${layer}.${head}`);
+    const looks = run.maps[layer][head][at];
+    letters.forEach((letter, i) => {
+      letter.setAttribute("aria-pressed", i === at);
+      letter.style.setProperty("--weight", (looks[i] ?? 0).toFixed(2));
+    });
+    const x = run.streams[0][at], size = (v) => Math.sqrt(dot(v, 0, v, 0, v.length));
+    vector.replaceChildren(strip(x));
+    const cosines = characters.map((_, id) => {
+      const y = row(table, id, config.d_model);
+      return dot(x, 0, y, 0, x.length) / (size(x) * size(y));
+    });
+    near.textContent = `${config.d_model} numbers for “${shown(characters[a[at]])}”. Nearest to it: ` +
+      likeliest(cosines, 4).slice(1).map((id) =>
+        `“${shown(characters[id])}” ${cosines[id].toFixed(2)}`).join(", ") + " (cosine).";
+    drawInside(looks);
+    drawUnits();
+  }
+
+  function drawInside(looks) {
+    const { q, k, v } = queriesKeysValues(weights.stack.layers[layer], run.streams[layer], config);
+    const width = config.d_model / H, f = head * width, cut = (x) => x.subarray(f, f + width);
+    const line = (i) => make("tr", {},
+      make("th", { scope: "row" }, `${shown(characters[a[i]])} ${i + 1}`),
+      make("td", { class: "key" }, strip(cut(k[i]))),
+      make("td", {}, (dot(q[at], f, k[i], f, width) / Math.sqrt(width)).toFixed(1)),
+      make("td", {}, looks[i].toFixed(2)),
+      make("td", { class: "value" }, strip(cut(v[i]))));
+    const names = ["letter", "its key", "q·k/√" + width, "weight", "its value"];
+    inside.replaceChildren(
+      make("p", {}, `Layer ${layer + 1}, head ${head + 1}, asked by “${shown(characters[a[at]])}” ` +
+        `(letter ${at + 1}) with the query`, strip(cut(q[at]))),
+      make("table", {}, make("tr", {}, ...names.map((n) => make("th", { scope: "col" }, n))),
+        ...likeliest(looks, 4).map(line)));
+    inside.querySelector(".strip").classList.add("query");
+  }
+
+  function drawUnits() {
+    const values = hidden(weights, config, run, layer, at), places = model.get("units");
+    const [each, length] = model.get("unit_shape");
+    const count = values.filter((value) => value !== 0).length;
+    awake.textContent = `Layer ${layer + 1} at “${shown(characters[a[at]])}” (letter ${at + 1}): ` +
+      `${count} of ${values.length} hidden units are not zero.`;
+    units.replaceChildren(...likeliest(values, 6).map((unit) => make("li", {},
+      make("b", {}, `unit ${unit} · ${values[unit].toFixed(1)}`),
+      ...Array.from({ length: each }, (_, n) => {
+        const from = ((layer * values.length + unit) * each + n) * length;
+        const ids = Array.from({ length }, (_, i) => places.getUint8(from + i));
+        return make("code", {}, ids.map((id) => shown(characters[id])).join(""));
+      }))));
+  }
+
+  function drawSum() {
+    const list = shares(weights, config, run, at, token), peak = Math.max(...list.map(([, s]) => Math.abs(s)));
+    const total = list.reduce((s, [, share]) => s + share, 0);
+    const strongest = new Set([...list].sort((x, y) => y[1] - x[1]).slice(0, 3).map(([key]) => key));
+    sum.replaceChildren(...list.map(([key, share]) => {
+      const bar = make("span", { class: share < 0 ? "bar minus" : "bar" });
+      bar.style.setProperty("--value", Math.abs(share / peak).toFixed(3));
+      return make("li", strongest.has(key) ? { class: "marked" } : {},
+        make("span", {}, key === "start" ? "the letter itself" : nameOf(key)), bar,
+        make("span", { class: "number" }, share.toFixed(1)));
+    }));
+    summed.textContent = `Added up for “${shown(characters[token])}” after letter ${at + 1}: ` +
+      `${total.toFixed(1)} above the mean of all letters. Its three strongest helpers are marked.`;
+  }
+
+  // One vector of the second text at a time, in every place, a few in each frame.
+  function scanAll() {
+    const base = softmax(reading(weights, config, end(plain)));
+    const goal = softmax(reading(weights, config, end(other)));
+    const [letter] = likeliest(goal.map((g, i) => g - base[i]), 1);
+    const todo = [...places.querySelectorAll("button")].map((cell) => cell.dataset.key);
+    effects = new Map();
+    const some = () => {
+      for (const key of todo.splice(0, 5)) {
+        const [l, i] = key.split(".");
+        const put = new Map([[key, other.streams[l][i]]]);
+        const p = softmax(reading(weights, config,
+          end(pass(weights, config, a, { patch: put, known: plain, from: +l }))));
+        effects.set(key, (p[letter] - base[letter]) / (goal[letter] - base[letter]));
+      }
+      drawAll();
+      if (todo.length) scanning = requestAnimationFrame(some);
+      else scanned.textContent = `Per cent of “${shown(characters[letter])}” that comes along.`;
+    };
+    some();
+  }
+
+  // Three tasks with known answers; what is on the page tells whether they are solved.
+  function drawTasks(p) {
+    const is = (one) => text.value === one, letter = (c) => p[characters.indexOf(c)];
+    const one = off.size === 1 && [...off][0], [l] = one ? one.split(".") : [];
+    const whole = Array.from({ length: L }, (_, n) => n).filter((n) => parts(n).every((k) => off.has(k)));
+    const harm = model.get("layer_prices"), least = harm.indexOf(Math.min(...harm));
+    const alone = whole.length === 1 && off.size === H + 1;
+    const list = [
+      ["“And it came to ”: which one head of layers 2 to 4 holds the “p”?",
+        is("And it came to ") && one && l > 0 && !one.endsWith("ff") && letter("p") < 0.5 && !patch.size],
+      ["“Surely they wil”, beside it “Surely thou wil”: make it say “t” with one vector.",
+        is("Surely they wil") && patch.size === 1 && !off.size && letter("t") > 0.5],
+      ["Which whole layer can be spared best, on any text? Switch off its four heads and its feed-forward.",
+        alone && whole[0] === least],
+    ];
+    tasks.replaceChildren(...list.map(([task, solved]) =>
+      make("li", solved ? { class: "solved" } : {}, task, solved ? " Solved." : "")));
+    if (alone)
+      tasks.lastChild.append(` Without layer ${whole[0] + 1} a letter costs ` +
+        `${harm[whole[0]].toFixed(2)} bits more.`);
+  }
+
+  const random = { seed: null, next: null };
+  function sayOne() {
+    if (random.seed !== seed.value) Object.assign(random, { seed: seed.value, next: randomNumbers(+seed.value || 0) });
+    const p = chances(end(run)), kept = likeliest(p, Math.max(1, +top.value || 1));
+    let rest = random.next() * kept.reduce((s, id) => s + p[id], 0);
+    const id = kept.find((id) => (rest -= p[id]) < 0) ?? kept[0];
+    const longer = (box, c) => (box.value = (box.value + c).slice(-40));
+    longer(text, characters[id]);
+    longer(beside, characters[id]);
+    fresh();
+  }
+
+  text.addEventListener("input", fresh);
+  beside.addEventListener("input", fresh);
+  temperature.addEventListener("input", drawAll);
+  [text.value, beside.value] = model.get("examples")[0];
+  const screen = (title, sentence, ...what) => make("section", {},
+    make("p", { class: "title" }, title), make("p", {}, sentence), ...what);
+  const scrolls = (node, name) =>
+    make("div", { class: "scrolls", tabindex: "0", role: "region", "aria-label": name }, node);
+  const figure = frame("The machine", model.get("caption"),
+    make("div", { class: "sight" },
+      make("div", {}, field("Text", text), problem, said), next.list),
+    make("div", { class: "tlp-row" }, field("Beside it", beside), field("Temperature", temperature, heat)),
+    make("div", { class: "tlp-row" }, examples, allOn),
+    screen("1 · Letters become vectors",
+      "Choose a letter. Its ground shows where the chosen head looks from it.", row1, vector, near),
+    screen("2 · Four times: attention, then feed-forward",
+      "Press a part to switch it off; the mark on each bar is where it was. The bits are what a letter costs without it, on average.",
+      tower, inside),
+    screen("3 · What it would say, if it stopped here",
+      "The last step taken early, after each layer and at each place.", scrolls(lens, "Logit lens")),
+    screen("4 · Where the answer is kept",
+      "One vector of the second text goes into the first, at one place. Press a cell to leave it in.",
+      make("div", { class: "tlp-row" }, scan, scanned), scrolls(places, "Places to put a vector in")),
+    screen("5 · Who said so", "What leaves the last layer is a sum; so is each letter's score.", summed, sum),
+    screen("6 · What the feed-forward knows",
+      "The strongest units at the chosen letter, each with the places of held-out text that move it most.", awake, units),
+    screen("7 · Say it", "Draw the next letter, and all of it moves on by one.",
+      make("div", { class: "tlp-row" }, button("Say a letter", sayOne), field("Seed", seed),
+        field("Among the likeliest", top))),
+    screen("8 · Your turn", "The page sees when a task is solved.", tasks));
+  figure.classList.add("tlm");
+  figure.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") allOn.click();
+  });
+  el.replaceChildren(figure);
+  fresh();
+  return () => cancelAnimationFrame(scanning);
+}
+
+export default { render };

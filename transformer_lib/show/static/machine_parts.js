@@ -1,0 +1,51 @@
+// --- small parts of the machine ----------------------------------------------------------------
+
+const shown = (character) => ({ " ": "␣", "\n": "↵" })[character] ?? character;
+const likeliest = (p, n) => [...p.keys()].sort((a, b) => p[b] - p[a]).slice(0, n);
+
+// Buttons in rows are one tab stop; arrow keys move among them.
+const STEPS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
+function oneStop(rows, first = rows[0][0]) {
+  rows.forEach((buttons, r) => buttons.forEach((button, c) => {
+    button.tabIndex = button === first ? 0 : -1;
+    button.setAttribute("data-lm-suppress-shortcuts", "true");
+    button.addEventListener("focus", () => {
+      for (const other of rows.flat()) other.tabIndex = other === button ? 0 : -1;
+    });
+    button.addEventListener("keydown", (event) => {
+      const [down, right] = STEPS[event.key] ?? [];
+      const next = down === undefined ? null : rows[r + down]?.[c + right];
+      if (!next) return;
+      event.preventDefault();
+      next.focus();
+    });
+  }));
+}
+
+// A head's map as a picture: a path for each of four strengths, a square for each pair.
+const SVG = "http://www.w3.org/2000/svg";
+function mapPicture(map) {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("viewBox", `0 0 ${map.length} ${map.length}`);
+  svg.setAttribute("aria-hidden", "true");
+  for (const [low, high] of [[0.05, 0.2], [0.2, 0.45], [0.45, 0.75], [0.75, 2]]) {
+    const path = document.createElementNS(SVG, "path");
+    const squares = map.flatMap((looks, i) =>
+      [...looks].map((w, j) => (w >= low && w < high ? `M${j} ${i}h1v1h-1z` : "")));
+    path.setAttribute("d", squares.join(""));
+    path.setAttribute("opacity", Math.min(1, high));
+    svg.append(path);
+  }
+  return svg;
+}
+
+// A vector as a strip: blue and full is large, orange and full is far below zero.
+function strip(vector) {
+  const peak = Math.max(1e-9, ...vector.map(Math.abs));
+  return make("span", { class: "strip", "aria-hidden": "true" }, ...[...vector].map((value) => {
+    const cell = make("i", { class: value < 0 ? "minus" : "" });
+    cell.style.setProperty("--weight", Math.abs(value / peak).toFixed(2));
+    return cell;
+  }));
+}
+

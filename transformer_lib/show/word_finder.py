@@ -1,0 +1,96 @@
+"""A BERT that runs inside the page: it says which word it expects, or which words are names.
+
+The arithmetic is static/bert.js, on the encoder of the other models in the page.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import traitlets
+from torch import Tensor
+
+from transformer_lib import checks
+from transformer_lib.show.page_checks import check_bert_weights, checked_config, tensor
+from transformer_lib.show.page_models import STATIC, PageModel, script
+from transformer_lib.show.quantize import pack
+
+_SPECIAL = 3  # padding, unknown, mask: the first ids of the vocabulary
+
+
+class WordFinder(PageModel):
+    """A cloze: the reader hides a word of a verse, and sees what the model expects there.
+
+    With a `probe`, a linear classifier of features, it marks names instead.
+
+    Args:
+        config: the model's: d_model, num_heads, num_layers, activation and eps. Pre-norm, rotary,
+            without segments. Further entries are left out.
+        weights: state dict of a `MaskedWords`; None to use those that another finder on the page
+            brought along.
+        words: the vocabulary; token i is `words[i]`, the first three padding, unknown and mask.
+        text: the verse at first.
+        hidden: which of its words is hidden at first, from 0.
+        probe: d_model weights and a bias: above zero is a name.
+        caption: one sentence that says what to try.
+
+    Raises:
+        ValueError: for a configuration that the page cannot compute, or weights, vocabulary, probe
+            or text that do not fit.
+    """
+
+    _esm = script("transformer", "bert", "controls", "word_finder")
+    _css = "\n".join(
+        (STATIC / f"{name}.css").read_text(encoding="utf-8")
+        for name in ("page_models", "word_finder")
+    )
+    words = traitlets.Bytes().tag(sync=True)  # the vocabulary, a word in a line
+    text = traitlets.Unicode().tag(sync=True)
+    hidden = traitlets.Int(0).tag(sync=True)
+    probe = traitlets.List(traitlets.Float()).tag(sync=True)
+    shelf = traitlets.Unicode("bert").tag(sync=True)  # the name under which weights are shared
+
+    def __init__(
+        self,
+        config: Mapping,
+        weights: Mapping[str, Tensor] | None,
+        words: Sequence[str],
+        *,
+        text: str,
+        hidden: int = 0,
+        probe: Tensor | None = None,
+        caption: str = "",
+    ):
+        config = checked_config(config, positions=("rotary",))
+        for name, value in (("text", text), ("caption", caption)):
+            if not isinstance(value, str):
+                raise ValueError(f"{name} must be a string, got {value!r}")
+        if not isinstance(words, Sequence) or not all(isinstance(word, str) for word in words):
+            raise ValueError(f"words must be a list of strings, got {words!r}")
+        if len(set(words)) != len(words) or len(words) <= _SPECIAL:
+            raise ValueError(f"words must be distinct, and more than {_SPECIAL}, got {len(words)}")
+        checks.at_least(0, hidden=hidden)
+        data, contents = b"", []
+        if weights is not None:
+            check_bert_weights(config, weights)
+            vocab_size = len(tensor(weights, "bert.embedding.weight"))
+            if len(words) != vocab_size:
+                raise ValueError(
+                    f"words must be vocab_size = {vocab_size}, as the weights are, got {len(words)}"
+                )
+            data, contents = pack(weights)
+        if probe is not None:
+            checks.floating("probe", probe)
+            if probe.shape != (config["d_model"] + 1,):
+                raise ValueError(
+                    f"probe must be d_model weights and a bias, ({config['d_model'] + 1},), "
+                    f"got {tuple(probe.shape)}"
+                )
+        super().__init__(
+            data=data,
+            contents=contents,
+            config=config | {"norm": "layer"},
+            words="\n".join(words).encode(),
+            text=text,
+            hidden=hidden,
+            probe=[] if probe is None else probe.tolist(),
+            caption=caption,
+        )
