@@ -155,7 +155,7 @@ def test_a_deep_section_is_folded_in_jupyterlab_too_and_has_cells_of_its_own(pat
     opened = in_the_open(cells)
     for cell in cells:
         if "deep" in cell.metadata.get("tags", []):
-            assert cell.source.startswith("## ")
+            assert cell.source.startswith(("## ", "### "))
             assert cell.metadata["jp-MarkdownHeadingCollapsed"] is True
         elif cell.cell_type == "markdown" and cell not in opened:
             assert not re.search(r"(?m)^#{1,2} ", cell.source), "begin this section with a cell"
