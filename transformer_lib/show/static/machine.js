@@ -246,7 +246,7 @@ function render({ model, el }) {
         make("span", { class: "number" }, share.toFixed(1)));
     }));
     summed.textContent = `Added up for “${shown(characters[token])}” after letter ${at + 1}: ` +
-      `${total.toFixed(1)} above the mean of all letters. Its three strongest helpers are marked.`;
+      `${total.toFixed(1)} above the mean of all letters. The three parts that add most are marked.`;
   }
 
   // One vector of the second text at a time, in every place, a few in each frame.
@@ -279,11 +279,11 @@ function render({ model, el }) {
     const harm = model.get("layer_prices"), least = harm.indexOf(Math.min(...harm));
     const alone = whole.length === 1 && off.size === H + 1;
     const list = [
-      ["“And it came to ”: which one head of layers 2 to 4 holds the “p”?",
+      ["“And it came to ”: without which one head of layers 2 to 4 is the “p” lost?",
         is("And it came to ") && one && l > 0 && !one.endsWith("ff") && letter("p") < 0.5 && !patch.size],
-      ["“Surely they wil”, beside it “Surely thou wil”: make it say “t” with one vector.",
+      ["“Surely they wil”, second text “Surely thou wil”: make it say “t” with one vector.",
         is("Surely they wil") && patch.size === 1 && !off.size && letter("t") > 0.5],
-      ["Which whole layer can be spared best, on any text? Switch off its four heads and its feed-forward.",
+      ["Which whole layer costs least when it is off, on average? Switch off its four heads and its feed-forward; any text will do.",
         alone && whole[0] === least],
     ];
     tasks.replaceChildren(...list.map(([task, solved]) =>
@@ -316,22 +316,22 @@ function render({ model, el }) {
   const figure = frame("The machine", model.get("caption"),
     make("div", { class: "sight" },
       make("div", {}, field("Text", text), problem, said), next.list),
-    make("div", { class: "tlp-row" }, field("Beside it", beside), field("Temperature", temperature, heat)),
+    make("div", { class: "tlp-row" }, field("Second text", beside), field("Temperature", temperature, heat)),
     make("div", { class: "tlp-row" }, examples, allOn),
     screen("1 · Letters become vectors",
-      "Choose a letter. Its ground shows where the chosen head looks from it.", row1, vector, near),
+      "Choose a letter. The shade behind each letter shows how much the chosen head looks at it from there.", row1, vector, near),
     screen("2 · Four times: attention, then feed-forward",
-      "Press a part to switch it off; the mark on each bar is where it was. The bits are what a letter costs without it, on average.",
+      "Press a part to switch it off; a mark on each bar at the top is where it was. The bits are what a letter costs more without it, on average over held-out text.",
       tower, inside),
     screen("3 · What it would say, if it stopped here",
-      "The last step taken early, after each layer and at each place.", scrolls(lens, "Logit lens")),
+      "The last norm and the output layer, applied early: after each layer, at each place.", scrolls(lens, "Logit lens")),
     screen("4 · Where the answer is kept",
-      "One vector of the second text goes into the first, at one place. Press a cell to leave it in.",
+      "One vector of the second text goes into the first, at one place. Press a cell to put it in, and again to take it out.",
       make("div", { class: "tlp-row" }, scan, scanned), scrolls(places, "Places to put a vector in")),
-    screen("5 · Who said so", "What leaves the last layer is a sum; so is each letter's score.", summed, sum),
-    screen("6 · What the feed-forward knows",
+    screen("5 · Who said so", "What leaves the last layer is a sum; so is each letter's logit.", summed, sum),
+    screen("6 · What moves the feed-forward",
       "The strongest units at the chosen letter, each with the places of held-out text that move it most.", awake, units),
-    screen("7 · Say it", "Draw the next letter, and all of it moves on by one.",
+    screen("7 · Say it", "Draw the next letter at random, by its probability; the text grows by it.",
       make("div", { class: "tlp-row" }, button("Say a letter", sayOne), field("Seed", seed),
         field("Among the likeliest", top))),
     screen("8 · Your turn", "The page sees when a task is solved.", tasks));
