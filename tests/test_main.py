@@ -17,7 +17,7 @@ def test_list_names_what_ships(capsys):
     main(["list"])
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == list(SHIPPED)
-    assert lines[2] == "verses_gpt      Verses, character by character"
+    assert "verses_gpt        Verses, character by character" in lines  # one column of titles
 
 
 def test_info_is_the_card(capsys, tmp_path):

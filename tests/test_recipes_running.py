@@ -328,9 +328,10 @@ def test_a_run_is_what_the_recipe_says(name, request, monkeypatch, trained, opti
     assert expected.loss(call["loss"])
     assert call["steps"] == 1200
     assert call["every"] == expected.every
+    assert call["autocast"] == recipe.autocast
     assert call["checkpoint"] == tmp_path / "run"
     assert call.keys() == {"model", "loss", "batches", "started", "optimizer", "schedule"} | {
-        "steps", "every", "checkpoint", "evaluate",
+        "steps", "every", "checkpoint", "evaluate", "autocast",
     }  # fmt: skip
     factor = trapezoid_schedule(1200, warmup=expected.warmup, decay=300)
     assert [call["schedule"](s) for s in range(1, 1201)] == [factor(s) for s in range(1, 1201)]

@@ -26,9 +26,10 @@ RECIPES = sorted({path.stem for path in _FOLDER.glob("*.py")} - {"__init__", "ru
 
 def list_models(_chosen: argparse.Namespace) -> None:
     """Name the models that ship with the package."""
+    width = max(map(len, SHIPPED)) + 2
     for name in SHIPPED:
         title = _card(name).partition("\n")[0].removeprefix("# ").partition(":")[0]
-        print(f"{name:<16}{title}")
+        print(f"{name:<{width}}{title}")
 
 
 def info(chosen: argparse.Namespace) -> None:
