@@ -23,6 +23,13 @@ def test_chapters_have_widgets(site):
     assert chapters <= {page.split("/")[1] for page in WITH_WIDGETS}
 
 
+def explorers(tab) -> list:
+    """The explorers of a page; sections that hold one are unfolded."""
+    for fold in tab.locator("details:has(.tlx)").all():
+        fold.evaluate("fold => (fold.open = true)")
+    return tab.locator(".tlx").all()
+
+
 def state(explorer) -> tuple:
     """What an explorer shows: the chosen token, the weights, the sentence."""
     return explorer.evaluate(
@@ -36,7 +43,7 @@ def state(explorer) -> tuple:
 
 
 def test_explorers_answer_to_keys(tab):
-    for explorer in tab.locator(".tlx").all():
+    for explorer in explorers(tab):
         tokens = explorer.locator("[role=radio]")
         assert explorer.locator("[role=radio][tabindex='0']").count() == 1  # one tab stop
         explorer.locator("[role=radio][tabindex='0']").focus()
@@ -59,7 +66,7 @@ def test_explorers_answer_to_keys(tab):
 
 
 def test_explorers_answer_to_pointer_and_do_not_jump(tab):
-    for explorer in tab.locator(".tlx").all():
+    for explorer in explorers(tab):
         explorer.scroll_into_view_if_needed()
         height = explorer.bounding_box()["height"]
         seen = set()
@@ -79,7 +86,7 @@ def test_explorers_answer_to_pointer_and_do_not_jump(tab):
 @pytest.mark.parametrize("page", WITH_WIDGETS)
 def test_explorers_answer_to_touch(open_page, page):
     tab = open_page(page, width=390, touch=True)
-    for explorer in tab.locator(".tlx").all():
+    for explorer in explorers(tab):
         for i in (1, 0):
             token = explorer.locator("[role=radio]").nth(i)
             token.tap()
@@ -88,7 +95,7 @@ def test_explorers_answer_to_touch(open_page, page):
 
 
 def test_explorer_table_says_what_the_tokens_show(tab):
-    for explorer in tab.locator(".tlx").all():
+    for explorer in explorers(tab):
         explorer.locator("summary").press("Enter")
         shown = explorer.locator(".tlx-weight").all_text_contents()
         chosen = explorer.evaluate(

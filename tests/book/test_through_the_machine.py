@@ -158,7 +158,7 @@ def test_the_places_and_the_shares_are_those_of_the_notebook(machine):
             assert got == pytest.approx(e, abs=near)
     strongest = machine.locator(".sum .marked").all_inner_texts()
     shares = dict(" ".join(text.split()).rsplit(" ", 1) for text in strongest)
-    for line in printed("parts = parts_of").splitlines()[:2]:
+    for line in printed("def shares_of").splitlines()[:2]:
         name, share = line.rsplit(maxsplit=1)
         assert float(shares[name.strip()]) == pytest.approx(float(share), abs=0.11)
 

@@ -119,10 +119,9 @@ function render({ model, el }) {
     const [, part] = key.split("."), price = model.get("prices")[l][part === "ff" ? H : part];
     const picture = make("span", { class: "map" });
     const press = button("", () => (off.delete(key) || off.add(key), choose(), compute()));
-    press.append(picture, part === "ff" ? "feed-forward" : `head ${+part + 1}`,
+    press.append(picture, make("span", { class: "tlp-aloud" }, `layer ${l + 1} `),
+      part === "ff" ? "feed-forward " : `head ${+part + 1} `,
       make("small", {}, `${price.toFixed(2)} bits`));
-    press.setAttribute("aria-label",
-      `${nameOf(key)}, off. Without it every letter costs ${price.toFixed(2)} bits more`);
     const choose = () => {
       layer = l;
       if (part !== "ff") head = +part;
