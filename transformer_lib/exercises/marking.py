@@ -42,16 +42,20 @@ class Exercise:
     properties: Mapping[str, Callable[[Callable, tuple], bool]]
 
 
-def mark(exercise: Exercise, mine: Callable) -> Mark:
+def mark(exercises: Mapping[int, Exercise], number: int, mine: Callable) -> Mark:
     """Say whether a function is right, and if not, what it looks like.
 
     Args:
-        exercise: what is asked for.
+        exercises: those of a chapter, by their numbers.
+        number: of the one that is answered.
         mine: the reader's function.
 
     Raises:
-        ValueError: if `mine` is not a function.
+        ValueError: if there is no such exercise, or `mine` is not a function.
     """
+    if number not in exercises:
+        raise ValueError(f"number must be one of {', '.join(map(str, exercises))}, got {number!r}")
+    exercise = exercises[number]
     if not callable(mine):
         raise ValueError(f"mine must be a function, got {type(mine).__name__}")
     with torch.random.fork_rng(devices=[]):

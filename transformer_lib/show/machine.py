@@ -8,7 +8,7 @@ from torch import Tensor
 
 from transformer_lib import checks
 from transformer_lib.show.page_checks import check_gpt_weights, checked_characters, checked_config
-from transformer_lib.show.page_models import STATIC, PageModel, script
+from transformer_lib.show.page_models import PageModel, script, style
 from transformer_lib.show.quantize import pack
 
 LONGEST = 40  # letters of a text in the page
@@ -39,9 +39,7 @@ class Machine(PageModel):
     """
 
     _esm = script("transformer", "passes", "controls", "machine_parts", "machine")
-    _css = "\n".join(
-        (STATIC / f"{name}.css").read_text(encoding="utf-8") for name in ("page_models", "machine")
-    )
+    _css = style("page_models", "machine")
     characters = traitlets.List(traitlets.Unicode()).tag(sync=True)
     examples = traitlets.List().tag(sync=True)
     prices = traitlets.List().tag(sync=True)

@@ -52,7 +52,16 @@ def page_source(name: str | None = None, *, file: str = "transformer") -> str:
 
 def script(*names: str) -> str:
     """One module out of several files: a widget may import nothing."""
-    return "\n".join((STATIC / f"{name}.js").read_text(encoding="utf-8") for name in names)
+    return _joined("js", names)
+
+
+def style(*names: str) -> str:
+    """One style sheet out of several files."""
+    return _joined("css", names)
+
+
+def _joined(kind: str, names: tuple[str, ...]) -> str:
+    return "\n".join((STATIC / f"{name}.{kind}").read_text(encoding="utf-8") for name in names)
 
 
 class PageModel(anywidget.AnyWidget):

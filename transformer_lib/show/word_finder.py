@@ -10,7 +10,7 @@ from torch import Tensor
 
 from transformer_lib import checks
 from transformer_lib.show.page_checks import check_bert_weights, checked_config, tensor
-from transformer_lib.show.page_models import STATIC, PageModel, script
+from transformer_lib.show.page_models import PageModel, script, style
 from transformer_lib.show.quantize import pack
 
 _SPECIAL = 3  # padding, unknown, mask: the first ids of the vocabulary
@@ -38,10 +38,7 @@ class WordFinder(PageModel):
     """
 
     _esm = script("transformer", "bert", "controls", "word_finder")
-    _css = "\n".join(
-        (STATIC / f"{name}.css").read_text(encoding="utf-8")
-        for name in ("page_models", "word_finder")
-    )
+    _css = style("page_models", "word_finder")
     words = traitlets.Bytes().tag(sync=True)  # the vocabulary, a word in a line
     text = traitlets.Unicode().tag(sync=True)
     hidden = traitlets.Int(0).tag(sync=True)
