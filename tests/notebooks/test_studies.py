@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks/studies"
 # A study that trains has ARMS; what others write was not trained, but recorded.
@@ -16,7 +17,9 @@ STEPS = 50
 def study(request, monkeypatch):
     monkeypatch.syspath_prepend(FOLDER)
     kept = json.loads((FOLDER / f"{request.param}.json").read_text(encoding="utf-8"))
-    return importlib.import_module(request.param), kept
+    dtype = torch.get_default_dtype()  # some chapters set another, and run in this process
+    yield importlib.import_module(request.param), kept
+    torch.set_default_dtype(dtype)
 
 
 def test_the_file_holds_arms_of_the_study_and_says_what_made_it(study):
