@@ -72,9 +72,9 @@ def state(line: str) -> dict:
             left[layer, head] = gpt(ids)[0, -1].softmax(-1)[token].item()
             hook.remove()
     layer, head = min(left, key=left.get)
-    five = chances.topk(5)
+    five = zip(*map(torch.Tensor.tolist, chances.topk(5)), strict=True)
     return {
-        "next": [(gpt.symbols.symbols[i], q) for q, i in zip(*map(torch.Tensor.tolist, five), strict=True)],
+        "next": [(gpt.symbols.symbols[i], q) for q, i in five],
         "layer": layer,
         "head": head,
         "looks": maps[layer][head, -1].tolist(),
