@@ -118,7 +118,7 @@ were held out from training; the test was looked at once, at the end.
 RECIPE = Recipe(
     name="icons_clip",
     title="Icons and their names",
-    steps=8000,
+    steps=3000,
     every=500,
     data=partial(load_icons, seed=SEED),
     model=make_model,
