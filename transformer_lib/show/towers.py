@@ -87,7 +87,7 @@ def rows_of_pictures(axes, pictures: Tensor, titles: Sequence[str]) -> None:
     """
     check_pictures(pictures)
     for ax, picture, title in zip(axes, pictures, titles, strict=True):
-        ax.imshow(picture[0], cmap="gray_r", vmin=0, vmax=1)
+        ax.imshow(picture[0].numpy(), cmap="gray_r", vmin=0, vmax=1)
         ax.set(xticks=[], yticks=[])
         ax.set_title(title, loc="center", fontsize=7)
         ax.grid(False)
