@@ -21,7 +21,8 @@ def loop(a, b, scale, same):
     n, total = len(a), 0.0
     for rows, columns, mask in ((a, b, same), (b, a, same.T)):
         for i in range(n):
-            scores = [scale * sum(float(x) * float(y) for x, y in zip(rows[i], c)) for c in columns]
+            pairs = [zip(rows[i], c, strict=True) for c in columns]
+            scores = [scale * sum(float(x) * float(y) for x, y in pair) for pair in pairs]
             log_sum = math.log(sum(map(math.exp, scores)))
             partners = [j for j in range(n) if mask[i, j]]
             total -= sum(scores[j] - log_sum for j in partners) / len(partners) / n

@@ -9,7 +9,6 @@ import torch
 from transformer_lib.data.downloads import SETS, VARIABLE, folder_of
 from transformer_lib.data.sounds import CLIPS, RATE, SIDE, load_spoken_digits, sound_picture
 
-
 (FILE,) = SETS["fsdd"]
 
 
@@ -74,7 +73,7 @@ def put(tmp_path, monkeypatch, names):
 
 def test_other_recordings_are_refused(tmp_path, monkeypatch):
     put(tmp_path, monkeypatch, ["0_theo_0.wav", "README.md"])
-    with pytest.raises(ValueError, match="must hold the 3,000 recordings .* got 1 with another"):
+    with pytest.raises(ValueError, match=r"must hold the 3,000 recordings .* got 1 with another"):
         load_spoken_digits()
 
 

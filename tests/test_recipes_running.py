@@ -144,7 +144,7 @@ def spy_scenes(spies, data):
 
 
 def spy_icons(spies, data):
-    """Note which pictures are read; each table gets a number of its own, and its R@5 one half more."""
+    """Note which pictures are read; each table gets a number of its own, its R@5 a half more."""
 
     def image_vectors(model, images):
         spies.answer(model, "straight" if images is data.test.images else "moved")
@@ -411,7 +411,8 @@ def test_a_run_is_what_the_recipe_says(name, request, monkeypatch, trained, opti
     curve = {"bits": 0.001} if name.startswith("verses") else None
     if curve is not None:
         assert model.about["curve"] == ((1200, curve),)
-    assert ("curve" in model.about) == (name not in ("digits_vit", "scenes_segmenter", "icons_clip"))
+    untold = "digits_vit", "scenes_segmenter", "icons_clip"
+    assert ("curve" in model.about) == (name not in untold)
 
 
 @BY_NAME

@@ -29,7 +29,9 @@ def arm(unheard, same, seed) -> dict:
     return locals()
 
 
-ARMS = [arm(who, same, seed) for seed in range(3) for who in (None, "theo") for same in (True, False)]
+ARMS = [
+    arm(who, same, seed) for seed in range(3) for who in (None, "theo") for same in (True, False)
+]
 
 
 class Towers(nn.Module):
@@ -38,7 +40,8 @@ class Towers(nn.Module):
     def __init__(self):
         super().__init__()
         self.ear, self.eye = ViT(EAR), nn.Linear(128, 64, bias=False)
-        self.words, self.log_scale = nn.Embedding(10, 64), nn.Parameter(torch.tensor(1 / 0.07).log())
+        self.words = nn.Embedding(10, 64)
+        self.log_scale = nn.Parameter(torch.tensor(1 / 0.07).log())
 
     def loss(self, sounds, seen, digits, same) -> torch.Tensor:
         """Sounds with pictures, and pictures with words; never sounds with words."""
@@ -84,7 +87,8 @@ def run(unheard, same, seed, *, stop=None) -> dict:
     with torch.no_grad():
         heard, labels = towers.eval().ear(spoken.data.images[test]), spoken.data.labels[test]
         word = (heard @ F.normalize(towers.words.weight, dim=1).T).argmax(dim=1)
-        picture = digits.test.labels[(heard @ F.normalize(towers.eye(seen[1]), dim=1).T).argmax(dim=1)]
+        seen_there = F.normalize(towers.eye(seen[1]), dim=1)
+        picture = digits.test.labels[(heard @ seen_there.T).argmax(dim=1)]
     flat = spoken.data.images.flatten(1)
     nearest = spoken.data.labels[~test][torch.cdist(flat[test], flat[~test]).argmin(dim=1)]
     found = {"word": word, "picture": picture, "neighbour": nearest}

@@ -1,4 +1,4 @@
-"""Chapter 17: the contrastive loss, two towers, icons, sounds, recall, and what runs in the page."""
+"""Chapter 17: loss and towers, icons and sounds, recall, and what runs in the page."""
 
 from faults.fault import faults_of
 

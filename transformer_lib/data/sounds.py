@@ -83,8 +83,8 @@ def load_spoken_digits() -> SpokenDigits:
         raise ValueError(f"{path} must be a whole archive, remove it and call again") from error
     if digest.hexdigest() != _SHA256:
         raise ValueError(
-            f"{path} must hold the {CLIPS:,} recordings that were published, got {len(recordings):,}"
-            f" with another sum: remove it and call again"
+            f"{path} must hold the {CLIPS:,} recordings that were published, "
+            f"got {len(recordings):,} with another sum: remove it and call again"
         )
     said = [_NAME.fullmatch(name).groups() for name in recordings]
     digits, speakers, takes = zip(*said, strict=True)

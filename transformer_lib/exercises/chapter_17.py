@@ -124,8 +124,8 @@ EXERCISES = {
                 _one_way(s * b @ a.T)
             ),
             "the two directions are added up: take their mean.": lambda a, b, s: 2 * _loss(a, b, s),
-            "the cosines are divided by the scale: multiply by it.": lambda a, b, s: (
-                _loss(a, b, 1 / s)
+            "the cosines are divided by the scale: multiply by it.": lambda a, b, s: _loss(
+                a, b, 1 / s
             ),
             "the scale was left out.": lambda a, b, s: _loss(a, b, 1.0),
             "it is a sum over the pairs: take the mean.": lambda a, b, s: len(a) * _loss(a, b, s),
@@ -140,11 +140,11 @@ EXERCISES = {
             "it looks at the k smallest.": lambda s, k: _recall(-s, k),
             "it goes down the columns: each row is a query.": lambda s, k: _recall(s.T, k),
             "it looks at the first only, whatever k is.": lambda s, k: _recall(s, 1),
-            "it is one too generous: rank k itself is beyond the first k.": lambda s, k: (
-                _recall(s, k + 1)
+            "it is one too generous: rank k itself is beyond the first k.": lambda s, k: _recall(
+                s, k + 1
             ),
-            "it is one too strict: of ranks that begin with 0, k - 1 counts.": lambda s, k: (
-                _recall(s, k - 1)
+            "it is one too strict: of ranks that begin with 0, k - 1 counts.": lambda s, k: _recall(
+                s, k - 1
             ),
         },
         properties={"Among all candidates the right one is always found.": _all_found},

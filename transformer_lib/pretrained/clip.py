@@ -43,8 +43,7 @@ CLIP_NAMES = [
             ("layer_norm2", "norm2"),
             ("mlp.fc1", "feed_forward.linear1"),
             ("mlp.fc2", "feed_forward.linear2"),
-            *((f"self_attn.{name}_proj", f"self_attention.{name}_proj") for name in ("q", "k", "v")),
-            ("self_attn.out_proj", "self_attention.out_proj"),
+            *((f"self_attn.{n}_proj", f"self_attention.{n}_proj") for n in ("q", "k", "v", "out")),
         )
     ),
 ]

@@ -11,7 +11,7 @@ from functools import partial
 from importlib.metadata import version
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from transformer_lib.data.augment import jitter
 from transformer_lib.data.icons import SIZE, IconBatches, IconSet, Pairs, load_icons, name_ids

@@ -136,4 +136,5 @@ def _check_lists(**lists: Sequence[str]) -> None:
     for name, values in lists.items():
         if not isinstance(values, list | tuple) or not all(isinstance(v, str) for v in values):
             raise ValueError(f"{name} must be a list of strings, got {values!r}")
-    checks.at_least(1, **{name: len(values) for name, values in lists.items() if name != "examples"})
+    needed = {name: len(values) for name, values in lists.items() if name != "examples"}
+    checks.at_least(1, **needed)

@@ -1,4 +1,4 @@
-"""Two towers and what they have in common: a table of cosines, drawn; and rows of small pictures."""
+"""Two towers and their table of cosines, drawn; and rows of small pictures."""
 
 from collections.abc import Sequence
 
