@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from transformer_lib.data.downloads import SETS, folder_of
+
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks/studies"
 # A study that trains has ARMS; what others write was not trained, but recorded.
 NAMES = sorted(p.stem for p in FOLDER.glob("*.py") if "\nARMS = " in p.read_text("utf-8"))
@@ -16,9 +18,13 @@ STEPS = 50
 @pytest.fixture(params=NAMES)
 def study(request, monkeypatch):
     monkeypatch.syspath_prepend(FOLDER)
+    module = importlib.import_module(request.param)
+    needs = getattr(module, "NEEDS", None)  # a set that is downloaded on request
+    if needs and not all((folder_of(needs) / file).is_file() for file in SETS[needs]):
+        pytest.skip(f"{needs} was not downloaded")
     kept = json.loads((FOLDER / f"{request.param}.json").read_text(encoding="utf-8"))
     dtype = torch.get_default_dtype()  # some chapters set another, and run in this process
-    yield importlib.import_module(request.param), kept
+    yield module, kept
     torch.set_default_dtype(dtype)
 
 
