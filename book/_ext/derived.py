@@ -70,5 +70,12 @@ DERIVED = {
         "measure.influence",
         "show.diagnosis",
     ],
+    25: [
+        "training.sharded",
+        "measure.scaling",
+        "show.choice",
+        "show.memory_boxes",
+        "show.scaling_plot",
+    ],
     27: ["pretrained", "chat", "show.recorded_talk"],
 }

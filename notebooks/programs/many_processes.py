@@ -1,8 +1,9 @@
-"""torchrun --nproc-per-node 2 many_processes.py FOLDER — chapter 25, as one of several processes."""
+"""What chapter 25 runs in several processes: torchrun --nproc-per-node 2 many_processes.py FOLDER."""
 
 import json
 import os
 import sys
+import warnings
 from pathlib import Path
 
 import torch
@@ -34,10 +35,12 @@ class Verses:
 
 
 def loss(model, batch):
+    """A sum over the letters that count, and how many they are."""
     return token_sum(model(batch[0]), batch[1], pad_id=PAD)
 
 
 def make(kind, dropout=0.0):
+    """A model, whole or sharded, and its optimizer."""
     torch.manual_seed(0)  # the same weights in every process
     shape = {"d_model": 32, "num_heads": 2, "num_layers": 2, "d_ff": 128, "dropout": dropout}
     model = GPT(GPTConfig(VOCAB, positions="rotary", norm="rms", bias=False, **shape)).double()
@@ -46,7 +49,8 @@ def make(kind, dropout=0.0):
 
 
 def learn(model, optimizer, *, start=0, steps=8, batches=2, loss=loss):
-    accumulate = batches // parallel.world()  # alone, two batches a step
+    """Train, each step on as many batches as are shared among the processes."""
+    accumulate = batches // parallel.world()
     options = {"steps": steps, "accumulate": accumulate}
     return train(model, loss, Verses(start), optimizer=optimizer, **options)
 
@@ -60,6 +64,7 @@ def held(model, optimizer):
 
 
 def main(folder):
+    """What one of several processes does."""
     dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
     found = {}
     if parallel.world() == 2:  # train, and write
@@ -73,7 +78,9 @@ def main(folder):
         found["drawn"] = parallel.gather(torch.rand(3).tolist())
     else:  # read what two have written
         model, optimizer = make("FSDP2")
-        load_sharded(folder / "checkpoint", model, optimizer)
+        with warnings.catch_warnings():  # it says that random numbers are not restored
+            warnings.simplefilter("ignore", RuntimeWarning)
+            load_sharded(folder / "checkpoint", model, optimizer)
         found["next"] = learn(model, optimizer, start=16, steps=1, batches=4).loss
         found["held"] = parallel.gather(held(model, optimizer))
     if parallel.rank() == 0:

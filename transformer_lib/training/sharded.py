@@ -121,7 +121,7 @@ def load_sharded(
         model_state_dict=state["model"],
         optim_state_dict=state["optimizers"],
     )
-    own = torch.load(folder / f"process-0.pt", weights_only=True)
+    own = torch.load(folder / "process-0.pt", weights_only=True)
     if own["processes"] != parallel.world():
         warnings.warn(
             f"random numbers cannot be restored: {own['processes']} processes wrote theirs, and "
