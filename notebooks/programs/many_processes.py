@@ -1,4 +1,4 @@
-"""What chapter 25 runs in several processes: torchrun --nproc-per-node 2 many_processes.py FOLDER."""
+"""What chapter 25 runs: torchrun --nproc-per-node 2 many_processes.py FOLDER."""
 
 import json
 import os
