@@ -71,6 +71,7 @@ DERIVED = {
         "show.diagnosis",
     ],
     25: [
+        "training.step",
         "training.sharded",
         "measure.scaling",
         "show.choice",

@@ -33,7 +33,12 @@ FAULTS = [
         "the_interval_grows",
     ),
     _scaling("one end twice", "(1 + share) / 2]", "(1 - share) / 2]", "the_interval_grows"),
-    _scaling("the share counts once", "[(1 - share) / 2,", "[(1 - share) / 20,", "about_as_often"),
+    _scaling(
+        "the share counts once",
+        "[(1 - share) / 2,",
+        "[(1 - share) / 20,",
+        "the_interval_holds_the_truth_about_as_often",
+    ),
     _sharded(
         "a layer that is sharded is not looked for",
         "if parallel.is_sharded(model):",
@@ -50,7 +55,7 @@ FAULTS = [
         "what is lost is not said",
         'if own["processes"] != parallel.world():',
         "if False:",
-        "goes_on_in_one_and_says",
+        "what_two_have_written_goes_on_in_one_and_says",
     ),
     _sharded(
         "generators of one's own are forgotten",
@@ -76,8 +81,18 @@ FAULTS = [
         "model.set_requires_gradient_sync(not unless)",
         SAME,
     ),
-    _choice("the first is always chosen", "(i == self.start)", "(i == 0)", "its_drawing_alone"),
-    _choice("two choices share a name", "(self.label + parts).encode()", "b''", "do_not_answer"),
+    _choice(
+        "the first is always chosen",
+        "(i == self.start)",
+        "(i == 0)",
+        "each_choice_shows_its_drawing_alone",
+    ),
+    _choice(
+        "two choices share a name",
+        "(self.label + parts).encode()",
+        "b''",
+        "two_on_one_page_do_not_answer",
+    ),
     _boxes("sides are bytes", "math.sqrt(size / most)", "(size / most)", "areas_are_bytes"),
     _plot(
         "sizes stand on a plain axis",
