@@ -25,7 +25,7 @@ document.addEventListener("DOMContentLoaded", () => {
     icon.removeAttribute("title");
     icon.setAttribute("aria-hidden", "true");
   }
-  for (const toggle of document.querySelectorAll("summary:has(> .toctree-toggle)")) {
+  for (const toggle of document.querySelectorAll("summary:has(> .toctree-toggle):not(:has(.caption))")) {
     const page = toggle.closest("li").querySelector("a").textContent.trim();
     toggle.setAttribute("aria-label", `Pages below ${page}`);
   }
