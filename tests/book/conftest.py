@@ -30,6 +30,15 @@ FLAGS = [
     "--disable-sync",
 ]
 
+# How much of the window has moved by itself so far: the sum of what the browser kept.
+MOVED = """() => new Promise((done) => {
+  let moved = 0;
+  new PerformanceObserver((list) => {
+    for (const shift of list.getEntries()) if (!shift.hadRecentInput) moved += shift.value;
+  }).observe({ type: "layout-shift", buffered: true });
+  requestAnimationFrame(() => setTimeout(() => done(moved)));
+})"""
+
 
 def give_up(reason: str):
     """Skip, or fail where a skip would hide that nothing was tested."""
@@ -85,7 +94,8 @@ def open_page(browser, address):
     """`open_page(page, scheme, width, touch)`: a page that has settled, with what it did noted.
 
     The page gets three lists: `.errors` (console and exceptions), `.failed` (requests that failed
-    or were refused) and `.outside` (requests that left this site). The caller closes it.
+    or were refused) and `.outside` (requests that left this site); and `.moved`, how much of it
+    moved while it loaded. The caller closes it.
     """
 
     def visit(page, scheme="http", width=1280, touch=False):
@@ -108,6 +118,7 @@ def open_page(browser, address):
         )
         tab.goto(address(scheme, page))
         settle(tab)
+        tab.moved = tab.evaluate(MOVED)
         return tab
 
     return visit
