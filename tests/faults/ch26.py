@@ -40,7 +40,7 @@ FAULTS = [
         "",
         "words_are_words_and_never_markup",
     ),
-    _past("times are left out", "for n, us in kind.times.items()", "for n, us in ()", TOLD),
+    _past("times are left out", "for n, time in kind.times.items()", "for n, time in ()", TOLD),
     _past("kilobytes of a thousand", "{kept / 1024:,.0f} KiB", "{kept / 1000:,.0f} KiB", NUMBERS),
     _past("a bar is not bounded", "min(100.0, max(1.0,", "min(900.0, max(0.0,", NUMBERS),
     _past(

@@ -31,7 +31,7 @@ class Kind:
             the token at a column, in any unit; 0 is shown as nothing, exactly.
         kept: bytes that stay in memory, (heads, lengths).
         products: multiplications for one more token, (heads, lengths).
-        times: measured µs for one more token, by length.
+        times: measured times for one more token, by length, as multiples of a unit.
 
     Raises:
         ValueError: if there is no view, a matrix is not square, finite and >= 0, or a table is not
@@ -137,7 +137,7 @@ class Past:
             "seen": [kind.shades(view) for view in self.views],
             "kept": kind.kept.tolist(),
             "products": kind.products.tolist(),
-            "times": {str(n): round(us, 1) for n, us in kind.times.items()},
+            "times": {str(n): round(time, 1) for n, time in kind.times.items()},
         }
 
     def _controls(self, own: str) -> str:
@@ -184,10 +184,10 @@ def _opacity(shade: str) -> str:
 
 
 def describe(kept: float, products: float, time: float | None) -> str:
-    """What stands behind a row: bytes, multiplications, and the measured time if there is one."""
+    """What stands behind a row: bytes, multiplications, and the time if it was measured."""
     size = f"{kept / 1024:,.0f} KiB" if kept < 2**20 else f"{kept / 2**20:,.1f} MiB"
     count = f"{products / 1e3:,.0f}k" if products < 1e6 else f"{products / 1e6:,.1f}M"
-    return f"{size} · {count} products" + ("" if time is None else f" · {time:,.0f} µs")
+    return f"{size} · {count} products" + ("" if time is None else f" · {time:,.1f}×")
 
 
 def bar(kept: float) -> float:

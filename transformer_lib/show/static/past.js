@@ -12,7 +12,7 @@ function start(figure) {
   function describe(kept, products, time) {
     const size = kept < 2 ** 20 ? `${comma(kept / 1024, 0)} KiB` : `${comma(kept / 2 ** 20, 1)} MiB`;
     const count = products < 1e6 ? `${comma(products / 1e3, 0)}k` : `${comma(products / 1e6, 1)}M`;
-    return `${size} · ${count} products` + (time === undefined ? "" : ` · ${comma(time, 0)} µs`);
+    return `${size} · ${count} products` + (time === undefined ? "" : ` · ${comma(time, 1)}×`);
   }
 
   const bar = (kept) => Math.min(100, Math.max(1, (Math.log2(kept / 1024) / 16) * 100));
