@@ -54,7 +54,7 @@ def test_words_are_words_and_never_markup():
 
 
 def test_numbers_as_one_reads_them():
-    assert describe(2048, 999_000, None) == "2 KiB · 999k products"
+    assert describe(51_200, 999_000, None) == "50 KiB · 999k products"
     assert describe(2**20, 1e6, 30.44) == "1.0 MiB · 1.0M products · 30.4×"
     assert bar(1024) == 1.0
     assert bar(2**26) == 100.0
