@@ -70,5 +70,14 @@ DERIVED = {
         "measure.influence",
         "show.diagnosis",
     ],
+    26: [
+        "layers.decay",
+        "layers.latent",
+        "layers.linear",
+        "layers.state_space",
+        "layers.summaries",
+        "layers.windowed",
+        "show.past",
+    ],
     27: ["pretrained", "chat", "show.recorded_talk"],
 }
