@@ -1,21 +1,26 @@
-"""Chapter 15: the published detector, and what places and eyes bring in as many steps."""
+"""Chapter 15: the published detector, and what places, eyes and the waves bring in as many steps."""
 
 from study import chapter, first_losses, keep
 
-BOTH = [(False, False, "clean"), (True, True, "clean"), (True, True, "hard")]
-ALONE = [(True, False, "clean"), (False, True, "clean")]
-ARMS = [
-    {"places": places, "eyes": eyes, "scenes": scenes, "seed": seed}
-    for kinds in (BOTH, ALONE)
-    for seed in range(3)
-    for places, eyes, scenes in kinds
+KINDS = [
+    {"places": places, "eyes": eyes, "base": base, "scenes": scenes}
+    for places, eyes, base, scenes in (
+        (True, True, 20.0, "clean"),
+        (False, False, 10000.0, "clean"),
+        (True, True, 20.0, "hard"),
+        (True, False, 20.0, "clean"),
+        (False, True, 10000.0, "clean"),
+        (True, True, 0.1, "clean"),
+        (True, True, 10000.0, "clean"),
+    )
 ]
+ARMS = [kind | {"seed": seed} for seed in range(3) for kind in KINDS]
 
 
-def run(places: bool, eyes: bool, scenes: str, seed: int, stop: int | None = None) -> dict:
+def run(places: bool, eyes: bool, base: float, scenes: str, seed: int, *, stop=None) -> dict:
     """Train one arm, and say how well it finds and where it looks."""
     page = chapter("15_detection", stop)
-    model = page.fit(page.new(places, eyes, seed), scenes, seed)
+    model = page.fit(page.new(places, eyes, seed, base), scenes, seed)
     ap = page.score(model, page.tests[scenes])
     figures = {"AP50": ap.ap50, "AP75": ap.ap75, "AP": ap.ap}
     figures |= page.looking(model, page.tests[scenes])

@@ -50,7 +50,7 @@ CONFIG = DETRConfig(
     norm_first=True,
     queries="anchors",
     refine=True,
-    base=0.1,  # waves from one picture down to a tenth of it, less than a patch
+    base=20.0,  # waves from one picture to twenty of it: as Liu et al. 2022
 )
 
 
