@@ -229,6 +229,7 @@ DETRS = {
     "one step from the anchors": {},
     "refined, with a class token": {"refine": True, "base": 0.1, "pooling": "class"},
     "no positions in the eyes": {"positions": "none", "num_decoder_layers": 3},
+    "classes one by one": {"no_object": False},
 }
 
 
@@ -244,7 +245,8 @@ def detr(pooling="mean", positions="learned", **changes):
 DETECT = """([weights, config, image]) => {
   const plain = (x) => (typeof x === "number" ? x : [...x].map(plain));
   return lib.detect(load(...weights), config, Float32Array.from(image))
-    .map(({ logits, boxes, attention }) => [logits, boxes, attention].map(plain));
+    .map(({ logits, boxes, attention }) =>
+      [logits, logits.map((x) => lib.classChances(x, config)), boxes, attention].map(plain));
 }"""
 
 
@@ -256,8 +258,11 @@ def test_a_detector_computes_in_the_page_what_torch_computes(engine, changes):
         expected = model(image)
     config = checked_detector(asdict(model.config), asdict(model.backbone.config))
     layers = engine.evaluate(DETECT, [weights, config, image.flatten().tolist()])
-    for n, ((logits, boxes, looked), guess) in enumerate(zip(layers, expected, strict=True)):
+    for n, ((logits, chances, boxes, looked), guess) in enumerate(
+        zip(layers, expected, strict=True)
+    ):
         same(logits, guess.logits[0])
+        same(chances, model.probabilities(guess.logits)[0], atol=1e-4)
         same(boxes, guess.boxes[0], atol=1e-4)
         same(looked, maps[f"decoder.{n}.cross_attention"][0].transpose(0, 1), atol=1e-4)
 
@@ -772,7 +777,7 @@ def test_a_digit_is_dragged_and_moved_by_keys(finder):
     mouse.down()
     mouse.move(box["x"] + box["width"] / 2 + 4 * pixel, box["y"] + box["height"] / 2 + 3 * pixel)
     mouse.up()
-    assert "of 9 say: no object" in reading(finder)
+    assert "of 9 name no digit" in reading(finder)
     assert "Digit 0, 12 from the left, 12 from the top" in grip.get_attribute("aria-label")
     grip.press("ArrowRight")
     grip.press("ArrowUp")
