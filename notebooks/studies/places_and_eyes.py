@@ -6,11 +6,11 @@ SEEDS = range(3)
 ALL_FOUR = {"places": True, "eyes": True, "base": 20.0, "focal": True, "scenes": "clean"}
 CHANGES = [
     {},
-    {"places": False, "eyes": False, "base": 10000.0, "focal": False},  # as published
-    {"scenes": "hard"},
-    {"focal": False},
     {"base": 10000.0},
+    {"scenes": "hard"},
     {"base": 0.1},
+    {"places": False, "eyes": False, "base": 10000.0, "focal": False},  # as published
+    {"focal": False},
     {"places": False},
     {"eyes": False},
 ]
