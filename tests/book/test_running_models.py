@@ -25,6 +25,7 @@ from transformer_lib.models.gpt import GPT, GPTConfig
 from transformer_lib.models.vit import ViT, ViTConfig
 from transformer_lib.recipes import digits_vit, verses_gpt
 from transformer_lib.show.detector_checks import checked_detector
+from transformer_lib.show.icon_finder import IconFinder
 from transformer_lib.show.machine import Machine
 from transformer_lib.show.page_models import DigitFinder, DigitReader, TextWriter
 from transformer_lib.show.quantize import pack, unpack
@@ -839,10 +840,10 @@ def test_a_page_carries_its_model_once(page):
 
 def test_notebooks_hold_the_scripts_as_they_are_now():
     """A notebook carries a copy of the script; one that was not executed again has an old one."""
-    widgets = (TextWriter, DigitReader, DigitFinder, Machine, ScenePainter, WordFinder)
-    current = {str(widget._esm) for widget in widgets}
+    kinds = (TextWriter, DigitReader, DigitFinder, Machine, ScenePainter, WordFinder, IconFinder)
+    current = {str(kind._esm) for kind in kinds}
     for path in (ROOT / "notebooks").glob("*.ipynb"):
-        for kind in nbformat.read(path, as_version=4).metadata.get("widgets", {}).values():
-            for state in kind["state"].values():
+        for kept in nbformat.read(path, as_version=4).metadata.get("widgets", {}).values():
+            for state in kept["state"].values():
                 script = state["state"].get("_esm", "")
                 assert "gptStep" not in script or script in current, f"run {path.stem} again"
