@@ -36,6 +36,7 @@ DERIVED = {
         "models.detection",
         "measure.average_precision",
         "measure.boxes",
+        "measure.focal",
         "measure.sets",
         "recipes.scenes_detr",
     ],
