@@ -51,6 +51,7 @@ FLOORS = [
     "measure",
     "show",
     "recipes",
+    "learning",
     "chat",
     "exercises",  # nothing else imports them
     "__main__",
