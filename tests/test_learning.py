@@ -1,4 +1,4 @@
-"""Learning from a reader's file: what it is, the split, baselines, the verdict, the file, repeats."""
+"""Learning from a reader's file: what it is, split, baselines, verdict, saving, repeats."""
 
 import io
 import sys

@@ -65,4 +65,5 @@ DERIVED = {
         "show.diagnosis",
     ],
     27: ["pretrained", "chat", "show.recorded_talk"],
+    28: ["learning"],
 }

@@ -27,6 +27,7 @@ ALWAYS = [
     "show.look_up",
     "show.machine",
     "show.masks",
+    "show.line_judge",
     "show.page_models",
     "show.plots",
     "show.pole",

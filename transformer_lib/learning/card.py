@@ -67,8 +67,8 @@ def card_of(about: dict) -> str:
         return "\n".join([*lines, f"to beat    {_said(score, about)} on dev, by {name}"])
     lines.append(f"{about['measure']:<24}dev     test")
     lines += [
-        f"  {name:<20}{_figure(about['dev'][name], about):>7}  {_figure(about['test'][name], about):>7}"
-        for name in about["dev"]
+        f"  {name:<20}{_figure(score, about):>7}  {_figure(about['test'][name], about):>7}"
+        for name, score in about["dev"].items()
     ]
     return "\n".join([*lines, verdict(about)])
 

@@ -182,7 +182,8 @@ def read_pictures(folder: Path) -> Data:
     ]
     if len(paths) < FEWEST_ROWS:
         raise ValueError(
-            f"{folder.name} must have folders with at least {FEWEST_ROWS} pictures, got {len(paths)}"
+            f"{folder.name} must have folders with at least {FEWEST_ROWS} pictures, "
+            f"got {len(paths)}"
         )
     labels = [label for _, label in paths]
     _check_classes(labels, folder.name)

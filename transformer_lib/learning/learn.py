@@ -44,6 +44,7 @@ class Learned(nn.Module):
             if name in config.get("tables", {}):
                 table.make_room(config["tables"][name])
         self.symbols, self.about = None, None
+        self.history = None  # of the training, if it was this process's
 
     @property
     def config(self) -> dict[str, Any]:
@@ -126,7 +127,7 @@ def learn(
         steps = steps_that_fit(training, minutes, lambda: task.look(parts.dev))
     learned.about = plan_of(data, parts, task, steps, dev)
     say(card_of(learned.about))
-    looks, _ = fit(training, steps, lambda: task.look(parts.dev))
+    looks, learned.history = fit(training, steps, lambda: task.look(parts.dev))
     candidates = [*task.candidates, *(["together"] if data.kind == "classifier" else [])]
     learned.about |= {
         "dev": {name: task.score(name, parts.dev) for name in candidates},

@@ -39,13 +39,17 @@ class Tokens:
     def __len__(self) -> int:
         return 4 + len(self.symbols)
 
+    def pieces(self, text: str) -> list[str]:
+        """What is looked up of a text."""
+        return pieces(text, self.unit)
+
     @cached_property
     def _ids(self) -> dict[str, int]:
         return {symbol: i for i, symbol in enumerate(self.symbols, 4)}
 
     def encode(self, text: str) -> Tensor:
         """Ids (length,): a symbol that the table lacks is unknown."""
-        found = [self._ids.get(piece, UNKNOWN) for piece in pieces(text, self.unit)]
+        found = [self._ids.get(piece, UNKNOWN) for piece in self.pieces(text)]
         return torch.tensor(found, dtype=torch.long)
 
     def decode(self, ids: list[int]) -> str:
