@@ -93,6 +93,18 @@ def test_what_is_best_on_dev_answers_and_among_equals_the_baseline(files):
     assert "training pays: model answers, 10.0 % wrong answers against 20.0 %" in card_of(about)
 
 
+def test_a_gap_that_may_be_chance_is_called_so(files):
+    about = tl.learn(files["pictures"], steps=2, say=quiet).about
+    scores = {"nearest": 0.2, "model": 0.1}
+    for rows, warned in ((100, True), (1000, False)):  # two standard errors: 0.113 and 0.036
+        said = card_of(
+            about
+            | {"dev": scores, "test": scores, "winner": "model"}
+            | {"parts": {"train": 9, "dev": rows, "test": 9}}
+        )
+        assert (f"({rows} rows cannot tell this gap from chance.)" in said) == warned
+
+
 BAD_FILES = {  # name, content, the line that is said
     "empty.txt": (b"", "must hold something, it is empty"),
     "short.txt": (b"too short", "at least 500 characters, got 9"),

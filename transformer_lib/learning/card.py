@@ -81,12 +81,20 @@ def verdict(about: dict) -> str:
     if winner == baseline:
         return (
             f"verdict    {baseline} is better here: {_said(dev[baseline], about)} against "
-            f"{_figure(best, about)}. It answers; more data may change that."
+            f"{_figure(best, about)}. It answers; more data may change that.{_chance(about, best)}"
         )
     return (
         f"verdict    training pays: {winner} answers, {_said(dev[winner], about)} against "
-        f"{_figure(dev[baseline], about)} by {baseline}."
+        f"{_figure(dev[baseline], about)} by {baseline}.{_chance(about, dev[winner])}"
     )
+
+
+def _chance(about: dict, other: float) -> str:
+    """A warning where the gap to the baseline is below two standard errors of a difference."""
+    p, rows = next(iter(about["dev"].values())), about["parts"]["dev"]
+    if about["measure"] != "wrong answers" or abs(p - other) >= 2 * (2 * p * (1 - p) / rows) ** 0.5:
+        return ""
+    return f" ({rows} rows cannot tell this gap from chance.)"
 
 
 def _figure(score: float, about: dict) -> str:
