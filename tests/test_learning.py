@@ -111,7 +111,7 @@ BAD_FILES = {  # name, content, the line that is said
     "latin.txt": ("ein Text\nfür uns".encode("latin-1"), "line 2 has the byte 0xfc"),
     "zeros.txt": (b"a\0b", "it holds a byte 0"),
     "few.csv": (b"text,label\na,b\nc,d\n", "at least 20 rows, got 2"),
-    "column.csv": (b"review,stars\na,b\n", "text and label is missing in"),
+    "column.csv": (b"review,stars\na,b\n", "the columns text and label in its first line, got"),
     "one.csv": (b"text,label\n" + b"a,b\n" * 30, "two classes or more, all are 'b'"),
     "numbers.csv": (
         b"text,label\n" + b"".join(b"t%d,%d.5\n" % (i, i) for i in range(60)),

@@ -114,10 +114,9 @@ def _csv_rows(text: str, name: str) -> tuple[str, list[tuple[str, str]]]:
     csv.field_size_limit(max(len(text), 131_072))  # a line may be the whole file
     reader = csv.DictReader(io.StringIO(text, newline=""))
     columns = [(column or "").strip() for column in reader.fieldnames or []]
-    if missing := [column for column in ("text", "label") if column not in columns]:
+    if not {"text", "label"} <= set(columns):
         raise ValueError(
-            f"{name} must name the columns text and label in its first line, "
-            f"{' and '.join(missing)} is missing in {columns}"[:300]
+            f"{name} must name the columns text and label in its first line, got {columns}"[:300]
         )
     reader.fieldnames = columns
     rows = []
