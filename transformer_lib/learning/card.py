@@ -41,8 +41,11 @@ def _read(task: Any) -> str:
         colours = "grey" if facts["channels"] == 1 else "colour"
         return f"{facts['side']} × {facts['side']} pixels, {colours}"
     if "target" in facts:
-        sides = (f"{len(facts[s]['symbols'])} {facts[s]['unit']}" for s in ("source", "target"))
-        return " → ".join(sides)
+        units = {"blanks": "symbols between blanks", "characters": "characters"}
+        return " → ".join(
+            f"{len(facts[side]['symbols'])} {units[facts[side]['unit']]}"
+            for side in ("source", "target")
+        )
     return f"{len(facts['symbols'])} different {facts.get('unit', 'characters')}"
 
 
