@@ -4,6 +4,7 @@ Python draws the first answer, so it stands where nothing runs; static/line_judg
 takes plain numbers, and knows no model.
 """
 
+import base64
 import json
 import math
 import re
@@ -61,12 +62,13 @@ class LineJudge:
 
     def _repr_html_(self) -> str:
         state = {"table": self.table, "bias": self.bias, "classes": self.classes}
+        packed = json.dumps(state, ensure_ascii=False).encode()
         chips = "".join(self._chip(word, pull) for word, pull in self.pulls(self.text).items())
         style = (_STATIC / "line_judge.css").read_text(encoding="utf-8")
         script = (_STATIC / "line_judge.js").read_text(encoding="utf-8")
         share = self.chance(self.text)
         return (
-            f'<figure class="tlj" data-play data-state="{escape(json.dumps(state))}">'
+            f'<figure class="tlj" data-play data-state="{base64.b64encode(packed).decode()}">'
             f"<style>{style}</style>"
             f'<label>A line <input type="text" value="{escape(self.text)}" maxlength="200" '
             'autocomplete="off" data-lm-suppress-shortcuts="true"></label>'

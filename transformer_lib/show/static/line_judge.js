@@ -1,6 +1,7 @@
 // A line judged word by word: the weights of TF-IDF, and how far each word pulls.
 function lineJudge(figure) {
-  const { table, bias, classes } = JSON.parse(figure.dataset.state);
+  const bytes = Uint8Array.from(atob(figure.dataset.state), (letter) => letter.charCodeAt(0));
+  const { table, bias, classes } = JSON.parse(new TextDecoder().decode(bytes));
   const [input, words, meter, said] = ["input", ".tlj-words", "meter", ".tlj-said"].map((name) =>
     figure.querySelector(name));
   const pulls = (text) => {
