@@ -1,5 +1,6 @@
 """Learning from a reader's file: what it is, split, baselines, verdict, saving, repeats."""
 
+import csv
 import io
 import sys
 
@@ -9,6 +10,8 @@ from PIL import Image
 
 import transformer_lib as tl
 from transformer_lib.__main__ import main
+from transformer_lib.learning import files as files_read
+from transformer_lib.learning import frozen
 from transformer_lib.learning.card import card_of
 from transformer_lib.learning.files import read
 from transformer_lib.learning.split import key, split
@@ -19,6 +22,13 @@ GOOD, BAD = "a very fine film number {}", "a dull and poor film number {}"
 ROWS = [
     (text.format(i), label) for i in range(20) for text, label in ((GOOD, "good"), (BAD, "bad"))
 ]
+
+
+@pytest.fixture(autouse=True)
+def without_minilm(monkeypatch, request):
+    """As on a machine without the archive, so that a run is the same everywhere."""
+    if "minilm" not in request.node.name:
+        monkeypatch.setattr(frozen, "is_there", lambda: False)
 
 
 def quiet(_plan):
@@ -37,18 +47,28 @@ def files(tmp_path):
         (tmp_path / "a" / name).mkdir(parents=True)
         for i in range(12):
             Image.new("L", (8, 8), shade + i).save(tmp_path / "a" / name / f"{i}.png")
+    captions = "".join(
+        f"a/{name}/{i}.png,{name} number {i}\n" for i in range(12) for name in ("dark", "light")
+    )
+    (tmp_path / "shown.csv").write_text("picture,caption\n" + captions)
     return {
         "classifier": tmp_path / "a.csv",
         "writer": tmp_path / "a.txt",
         "transducer": tmp_path / "a.tsv",
         "pictures": tmp_path / "a",
+        "search": tmp_path / "shown.csv",
     }
 
 
-QUESTIONS = {"classifier": "what a fine film", "writer": "line ", "transducer": "wordb1"}
+QUESTIONS = {
+    "classifier": "what a fine film",
+    "writer": "line ",
+    "transducer": "wordb1",
+    "search": "light",
+}
 
 
-@pytest.mark.parametrize("kind", ["classifier", "writer", "transducer", "pictures"])
+@pytest.mark.parametrize("kind", ["classifier", "writer", "transducer", "pictures", "search"])
 def test_each_kind_is_learnt_saved_loaded_and_repeated_bit_by_bit(files, kind, tmp_path):
     learned = tl.learn(files[kind], steps=10, say=quiet)
     assert learned.kind == kind
@@ -111,7 +131,10 @@ BAD_FILES = {  # name, content, the line that is said
     "latin.txt": ("ein Text\nfür uns".encode("latin-1"), "line 2 has the byte 0xfc"),
     "zeros.txt": (b"a\0b", "it holds a byte 0"),
     "few.csv": (b"text,label\na,b\nc,d\n", "at least 20 rows, got 2"),
-    "column.csv": (b"review,stars\na,b\n", "the columns text and label in its first line, got"),
+    "column.csv": (
+        b"review,stars\na,b\n",
+        "the columns text and label, or picture and caption, in its first",
+    ),
     "one.csv": (b"text,label\n" + b"a,b\n" * 30, "two classes or more, all are 'b'"),
     "numbers.csv": (
         b"text,label\n" + b"".join(b"t%d,%d.5\n" % (i, i) for i in range(60)),
@@ -123,6 +146,15 @@ BAD_FILES = {  # name, content, the line that is said
     ),
     "hole.csv": (b"text,label\na,b\nc,\n", "a text and a label in line 3"),
     "many.csv": (b"text,label\na,b\nc,d,e\n", "a text and a label in line 3"),
+    "none.csv": (
+        b"picture,caption\n" + b"".join(b"p%d.png,a tree\n" % i for i in range(20)),
+        "must name pictures that are there, got 'p0.png'",
+    ),
+    "long.txt": (b"a" * 5_000_001, "lines of at most 5,000,000 characters, line 1 has 5,000,001"),
+    "long.csv": (
+        b"text,label\na,b\n" + b"a" * 5_000_001 + b",c\n",
+        "lines of at most 5,000,000 characters, line 3 has 5,000,003",
+    ),
     "tab.tsv": (b"a\tb\nc d\n", "one tab in each line, line 2 has 0"),
     "tabs.tsv": (b"a\tb\tc\n", "one tab in each line, line 1 has 2"),
     "side.tsv": (b"a\tb\nc\t\n", "both sides of the tab in line 2"),
@@ -173,6 +205,59 @@ def test_what_is_changed_in_reading_is_noted(tmp_path):
     assert "no line ends" in data.notes[0]
     parts = split(data)
     assert "".join(part.sources[0] for part in (parts.train, parts.dev, parts.test)) == "ab " * 400
+
+
+def test_of_a_text_that_is_too_long_the_beginning_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(files_read, "MOST_CHARACTERS", 600)
+    (tmp_path / "a.txt").write_text("0123456789\n" * 100)
+    data = read(tmp_path / "a.txt")
+    assert len(data.sources[0]) == 600
+    assert data.notes == ("the first 600 of its 1,100 characters are read",)
+
+
+def test_a_long_row_leaves_the_limit_of_csv_as_it_was(files):
+    before = csv.field_size_limit()
+    files["classifier"].write_text("text,label\n" + ("a" * 200_000 + ",b\nc,d\n") * 10)
+    assert len(read(files["classifier"]).sources[0]) == 200_000
+    assert csv.field_size_limit() == before
+
+
+def test_pictures_are_found_by_the_words_of_their_captions(files):
+    learned = tl.learn(files["search"], steps=30, say=quiet)
+    for name in ("nearest", "model"):
+        found = learned("light", ask=name, guesses=5).split("\n")
+        assert len(set(found)) == 5
+        assert all("/light/" in path for path in found), name
+    assert (files["search"].parent / found[0]).is_file()
+    with pytest.raises(ValueError, match="a word that is in the captions, got 'whale'"):
+        learned("whale")
+
+
+def test_a_caption_is_missed_if_none_of_five_guesses_is_right(files):
+    learned = tl.learn(files["search"], steps=2, say=quiet)
+    parts = split(read(files["search"]))
+    searcher, dev = learned.parts, parts.dev
+    scores = searcher._scores("nearest", searcher._ids(dev.targets), torch.stack(dev.sources))
+    order = scores.argsort(dim=1, descending=True)
+    missed = [dev.targets[i] not in [dev.targets[j] for j in order[i, :5]] for i in range(len(dev))]
+    assert learned.about["dev"]["nearest"] == sum(missed) / len(missed)
+
+
+def test_minilm_reads_few_english_texts_and_no_others(tmp_path):
+    if not frozen.is_there():
+        pytest.skip("the archive was not fetched")
+    english = [text for text, _ in ROWS]
+    assert frozen.Frozen.suits(english)
+    assert not frozen.Frozen.suits(english * 40)
+    assert not frozen.Frozen.suits(["Der Himmel verfinstert sich, das Gewitter zieht herauf"] * 9)
+    (tmp_path / "a.csv").write_text("text,label\n" + "".join(f"{t},{y}\n" for t, y in ROWS))
+    said = []
+    learned = tl.learn(tmp_path / "a.csv", steps=2, say=said.append)
+    assert [*learned.about["dev"]] == ["tf-idf", "minilm", "model", "together"]
+    assert learned("an excellent movie", ask="minilm") == "good"  # no word of it was seen
+    learned.save(tmp_path / "a.tl")
+    assert (tmp_path / "a.tl").stat().st_size < 2_000_000  # the encoder is not in it
+    assert tl.load(tmp_path / "a.tl")("an excellent movie", ask="minilm") == "good"
 
 
 def test_copies_of_a_row_stand_on_one_side(tmp_path):

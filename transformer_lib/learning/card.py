@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from transformer_lib.learning.files import Data
+from transformer_lib.learning.data import Data
 from transformer_lib.learning.split import Split
 
 
@@ -22,6 +22,7 @@ def plan_of(data: Data, split: Split, task: Any, steps: int, dev: dict[str, floa
         "parameters": sum(p.numel() for p in task.model.parameters()),
         "steps": steps,
         "measure": task.measure,
+        "shares": task.shares,
         "dev": dev,
     }
 
@@ -31,7 +32,8 @@ def unknown(task: Any, split: Split) -> int:
     tokens = getattr(task, "tokens", getattr(task, "source", None))
     if tokens is None:
         return 0
-    texts = split.dev.sources + split.test.sources
+    parts = split.dev, split.test
+    texts = [t for p in parts for t in (p.targets if "paths" in task.facts else p.sources)]
     return sum(int((tokens.encode(text) == 3).sum()) for text in texts)
 
 
@@ -39,7 +41,12 @@ def _read(task: Any) -> str:
     facts = task.facts
     if "side" in facts:
         colours = "grey" if facts["channels"] == 1 else "colour"
-        return f"{facts['side']} × {facts['side']} pixels, {colours}"
+        seen = f"{facts['side']} × {facts['side']} pixels, {colours}"
+        return (
+            f"{seen}; {len(facts['symbols'])} different {facts['unit']}"
+            if "unit" in facts
+            else seen
+        )
     if "target" in facts:
         units = {"blanks": "symbols between blanks", "characters": "characters"}
         return " → ".join(
@@ -66,7 +73,7 @@ def card_of(about: dict) -> str:
         f"(steps={about['steps']} repeats it)",
     ]
     if "winner" not in about:
-        name, score = next(iter(about["dev"].items()))
+        name, score = min(about["dev"].items(), key=lambda found: found[1])
         return "\n".join([*lines, f"to beat    {_said(score, about)} on dev, by {name}"])
     lines.append(f"{about['measure']:<24}dev     test")
     lines += [
@@ -86,8 +93,9 @@ def verdict(about: dict) -> str:
             f"verdict    {baseline} is better here: {_said(dev[baseline], about)} against "
             f"{_figure(best, about)}. It answers; more data may change that.{_chance(about, best)}"
         )
+    pays = "published weights pay" if winner == "minilm" else "training pays"
     return (
-        f"verdict    training pays: {winner} answers, {_said(dev[winner], about)} against "
+        f"verdict    {pays}: {winner} answers, {_said(dev[winner], about)} against "
         f"{_figure(dev[baseline], about)} by {baseline}.{_chance(about, dev[winner])}"
     )
 
@@ -95,13 +103,13 @@ def verdict(about: dict) -> str:
 def _chance(about: dict, other: float) -> str:
     """A warning where the gap to the baseline is below two standard errors of a difference."""
     p, rows = next(iter(about["dev"].values())), about["parts"]["dev"]
-    if about["measure"] != "wrong answers" or abs(p - other) >= 2 * (2 * p * (1 - p) / rows) ** 0.5:
+    if not about["shares"] or abs(p - other) >= 2 * (2 * p * (1 - p) / rows) ** 0.5:
         return ""
     return f" ({rows} rows cannot tell this gap from chance.)"
 
 
 def _figure(score: float, about: dict) -> str:
-    return f"{100 * score:.1f} %" if about["measure"] == "wrong answers" else f"{score:.3f}"
+    return f"{100 * score:.1f} %" if about["shares"] else f"{score:.3f}"
 
 
 def _said(score: float, about: dict) -> str:

@@ -1,12 +1,16 @@
-"""Which class is a text? TF-IDF with logistic regression against an encoder."""
+"""Which class is a text? TF-IDF with logistic regression against an encoder.
+
+For few English texts a published encoder stands between them (see `frozen`).
+"""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from transformer_lib.data.order import Endless, Shuffled, random_numbers
-from transformer_lib.learning.files import Data
+from transformer_lib.learning.data import Data
 from transformer_lib.learning.fitting import Training
+from transformer_lib.learning.frozen import Frozen
 from transformer_lib.learning.kind import Labels, padded
 from transformer_lib.learning.split import Split
 from transformer_lib.learning.tables import Logistic
@@ -26,7 +30,8 @@ class TextClassifier(Labels):
         unit = unit_of(texts, "words", once=0.4)
         tokens = Tokens.of(texts, unit, least=2)
         classes = tuple(sorted(set(split.train.targets)))
-        return {"unit": unit, "symbols": tokens.symbols, "classes": classes}
+        frozen = unit == "words" and Frozen.suits(texts)
+        return {"unit": unit, "symbols": tokens.symbols, "classes": classes, "frozen": frozen}
 
     def __init__(self, facts: dict):
         super().__init__(facts)
@@ -48,11 +53,15 @@ class TextClassifier(Labels):
         model = Classifier(Bert(encoder), classes, pool="mean", dropout=0.2)
         longest = 2 if facts["unit"] == "words" else 3
         baseline = Logistic(size, longest, classes)
-        self.candidates = nn.ModuleDict({"tf-idf": baseline, "model": model})
+        published = {"minilm": Frozen(classes)} if facts["frozen"] else {}
+        self.candidates = nn.ModuleDict({"tf-idf": baseline, **published, "model": model})
 
     def fit_baseline(self, split: Split) -> None:
-        """Find the weights of the n-grams."""
-        self.baseline.fit(list(map(self._ids, split.train.sources)), self.numbers(split.train))
+        """Find the weights of the n-grams, and of the published features."""
+        texts, labels = split.train.sources, self.numbers(split.train)
+        self.baseline.fit(list(map(self._ids, texts)), labels)
+        if "minilm" in self.candidates:
+            self.candidates["minilm"].fit(texts, labels)
 
     def make_training(self, split: Split) -> Training:
         """Rows of 32 texts, some of their words hidden; at most 30 passes."""
@@ -77,6 +86,8 @@ class TextClassifier(Labels):
         return ids if len(ids) else torch.tensor([UNKNOWN])
 
     def _probabilities(self, name: str, texts: list[str]) -> Tensor:
+        if name == "minilm":
+            return self.candidates[name].probabilities(texts)
         ids = [self._ids(text) for text in texts]
         if name == "tf-idf":
             return self.baseline.probabilities(ids)

@@ -10,13 +10,14 @@ from transformer_lib.learning.tokens import PAD
 
 
 class Kind(nn.Module):
-    """What the four have in common.
+    """What the five have in common.
 
     Args:
         facts: what was decided from the data, all that the candidates' sizes depend on.
     """
 
     measure: str  # what `score` counts
+    shares = False  # whether it is a share of the rows
 
     def __init__(self, facts: dict):
         super().__init__()
@@ -36,7 +37,7 @@ class Kind(nn.Module):
 class Labels(Kind):
     """What classifiers of text and of pictures share."""
 
-    measure = "wrong answers"
+    measure, shares = "wrong answers", True
 
     def score(self, name: str, part: Part) -> float:
         """Share of wrong answers."""

@@ -1,4 +1,4 @@
-"""The four kinds by name, as `files.read` calls them.
+"""The five kinds by name, as `files.read` calls them.
 
 All have the same doors. `candidates` holds the baseline first and the model last; `score` says how
 bad a candidate is on a part, so less is better; `answer` asks one of them.
@@ -6,6 +6,7 @@ bad a candidate is on a part, so less is better; `answer` asks one of them.
 
 from transformer_lib.learning.classifier import TextClassifier
 from transformer_lib.learning.pictures import Pictures
+from transformer_lib.learning.search import Search
 from transformer_lib.learning.transducer import Transducer
 from transformer_lib.learning.writer import Writer
 
@@ -14,4 +15,5 @@ KINDS = {
     "classifier": TextClassifier,
     "transducer": Transducer,
     "pictures": Pictures,
+    "search": Search,
 }

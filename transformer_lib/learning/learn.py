@@ -68,7 +68,7 @@ class Learned(nn.Module):
         Args:
             source: a text, or the path of a picture.
             ask: another candidate than the winner.
-            how: of a writer `length` and `seed`.
+            how: of a writer `length` and `seed`, of a search `guesses`.
 
         Raises:
             ValueError: if there is no such candidate, or the source is not of the kind learnt from.
@@ -102,7 +102,8 @@ def learn(
 
     Args:
         path: a text; .csv with the columns text and label; .tsv, source TAB target; or a folder
-            with a folder of pictures for each class.
+            with a folder of pictures for each class; or .csv with the columns picture, a path, and
+            caption, to search pictures by words.
         minutes: for the training; baselines take seconds.
         steps: instead of the minutes; the card prints them, and so a run is repeated bit by bit
             (on the same machine, with as many threads).
@@ -120,8 +121,7 @@ def learn(
     learned = Learned({"kind": data.kind, "facts": kind.facts_of(data, parts)})
     task = learned.parts.eval()
     task.fit_baseline(parts)
-    baseline = next(iter(task.candidates))
-    dev = {baseline: task.score(baseline, parts.dev)}
+    dev = {name: task.score(name, parts.dev) for name in [*task.candidates][:-1]}
     training = task.make_training(parts)
     if steps is None:
         steps = steps_that_fit(training, minutes, lambda: task.look(parts.dev))

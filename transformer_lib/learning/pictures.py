@@ -7,9 +7,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from transformer_lib.data.order import Shuffled
-from transformer_lib.learning.files import Data, open_picture
+from transformer_lib.learning.data import Data
 from transformer_lib.learning.fitting import Training
 from transformer_lib.learning.kind import Labels
+from transformer_lib.learning.picture_files import open_picture
 from transformer_lib.learning.split import Split
 from transformer_lib.learning.tables import NearestPicture
 from transformer_lib.models.vit import ViT, ViTConfig

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
-from transformer_lib.learning.files import Data
+from transformer_lib.learning.data import Data
 
 SEED = 0  # of every split
 
@@ -46,9 +46,9 @@ def split(data: Data) -> Split:
     groups = defaultdict(list)
     for i, source in enumerate(data.sources):
         groups[key(source)].append(i)
-    classes = defaultdict(list)
+    classes, labelled = defaultdict(list), data.kind in ("classifier", "pictures")
     for rows in groups.values():
-        classes[data.targets[rows[0]] if data.kind != "transducer" else None].append(rows)
+        classes[data.targets[rows[0]] if labelled else None].append(rows)
     parts: tuple[list, list, list] = [], [], []
     generator = torch.Generator().manual_seed(SEED)
     for groups_of_class in classes.values():

@@ -1,5 +1,7 @@
 """What is counted instead of trained, as tensors too: TF-IDF, logistic regression, neighbours."""
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -106,65 +108,95 @@ class Logistic(Table):
         self.num_classes, self.tfidf = num_classes, TfIdf(vocab_size, longest)
 
     def fit(self, texts: list[Tensor], labels: Tensor) -> None:
-        """Find the weights: the problem is convex, so there is one answer."""
+        """Find the weights."""
         self.tfidf.fit(texts)
         bags = self.tfidf.bags(texts)
-        self.fill(
-            weight=torch.zeros(len(self.tfidf.grams), self.num_classes),
-            bias=torch.zeros(self.num_classes),
+        weight, bias = least_price(
+            lambda weight, bias: _weighed(bags, weight) + bias,
+            (len(self.tfidf.grams), self.num_classes),
+            labels,
         )
-        wanted = [self.weight.requires_grad_(), self.bias.requires_grad_()]
-        solver = torch.optim.LBFGS(wanted, max_iter=100, line_search_fn="strong_wolfe")
-
-        def cost() -> Tensor:
-            solver.zero_grad()
-            total = F.cross_entropy(self._scores(bags), labels, reduction="sum")
-            total = total + self.weight.square().sum() / 20
-            total.backward()
-            return total
-
-        solver.step(cost)
-        self.fill(weight=self.weight.detach(), bias=self.bias.detach())
+        self.fill(weight=weight, bias=bias)
 
     def probabilities(self, texts: list[Tensor]) -> Tensor:
         """Of every class, (texts, classes)."""
-        return self._scores(self.tfidf.bags(texts)).softmax(dim=-1)
-
-    def _scores(self, bags: tuple[Tensor, Tensor, Tensor]) -> Tensor:
-        places, weights, starts = bags
-        summed = F.embedding_bag(
-            places, self.weight, starts, mode="sum", per_sample_weights=weights
-        )
-        return summed + self.bias
+        return (_weighed(self.tfidf.bags(texts), self.weight) + self.bias).softmax(dim=-1)
 
 
-class Nearest(Table):
-    """Says of a source what was said of the most similar one: the baseline of transducers."""
+def _weighed(bags: tuple[Tensor, Tensor, Tensor], weight: Tensor) -> Tensor:
+    """The sum of the rows of `weight` that a text's n-grams name, (texts, classes)."""
+    places, weights, starts = bags
+    return F.embedding_bag(places, weight, starts, mode="sum", per_sample_weights=weights)
 
-    MOST = 20_000  # rows that are kept
+
+def least_price(
+    scores: Callable[[Tensor, Tensor], Tensor], shape: tuple[int, int], labels: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Find weight and bias: the problem is convex, so there is one answer."""
+    weight = torch.zeros(shape, requires_grad=True)
+    bias = torch.zeros(shape[1], requires_grad=True)
+    solver = torch.optim.LBFGS([weight, bias], max_iter=100, line_search_fn="strong_wolfe")
+
+    def price() -> Tensor:
+        solver.zero_grad()
+        wrong = F.cross_entropy(scores(weight, bias), labels, reduction="sum")
+        total = wrong + weight.square().sum() / 20
+        total.backward()
+        return total
+
+    solver.step(price)
+    return weight.detach(), bias.detach()
+
+
+class Neighbours(Table):
+    """Texts by their TF-IDF, and which of them is the most similar to another."""
 
     def __init__(self, vocab_size: int):
         super().__init__()
         self.tfidf = TfIdf(vocab_size, 3)
 
-    def fit(self, sources: list[Tensor], targets: list[Tensor]) -> None:
-        """Keep the rows."""
-        sources, targets = sources[: self.MOST], targets[: self.MOST]
-        self.tfidf.fit(sources)
-        places, weights, starts = self.tfidf.bags(sources)
-        padded = nn.utils.rnn.pad_sequence(targets, batch_first=True)
-        self.fill(places=places, weights=weights, starts=starts, targets=padded)
+    def keep(self, texts: list[Tensor], **others: Tensor) -> None:
+        """Keep the texts, and what stands beside them."""
+        self.tfidf.fit(texts)
+        places, weights, starts = self.tfidf.bags(texts)
+        self.fill(places=places, weights=weights, starts=starts, **others)
 
-    def answers(self, sources: list[Tensor]) -> list[list[int]]:
-        """The target of the nearest row, for each source."""
-        return [self.targets[self._likeness(ids).argmax()].tolist() for ids in sources]
-
-    def _likeness(self, ids: Tensor) -> Tensor:
+    def nearest(self, ids: Tensor) -> Tensor:
+        """The place of the text that is most similar."""
         places, weights = self.tfidf._bag(ids)
         query = torch.zeros(len(self.tfidf.grams), 1)
         query[places, 0] = weights
         rows = (self.places, query, self.starts)
-        return F.embedding_bag(*rows, mode="sum", per_sample_weights=self.weights)[:, 0]
+        found = F.embedding_bag(*rows, mode="sum", per_sample_weights=self.weights)
+        return found[:, 0].argmax()
+
+
+class Nearest(Neighbours):
+    """Says of a source what was said of the most similar one: the baseline of transducers."""
+
+    MOST = 20_000  # rows that are kept
+
+    def fit(self, sources: list[Tensor], targets: list[Tensor]) -> None:
+        """Keep the rows."""
+        padded = nn.utils.rnn.pad_sequence(targets[: self.MOST], batch_first=True)
+        self.keep(sources[: self.MOST], targets=padded)
+
+    def answers(self, sources: list[Tensor]) -> list[list[int]]:
+        """The target of the nearest row, for each source."""
+        return [self.targets[self.nearest(ids)].tolist() for ids in sources]
+
+
+class NearestCaption(Neighbours):
+    """Takes the picture of the most similar caption, and prefers what looks like it."""
+
+    def fit(self, captions: list[Tensor], pictures: Tensor) -> None:
+        """Keep the pairs."""
+        self.keep(captions, pictures=pictures.flatten(1))
+
+    def scores(self, captions: list[Tensor], pictures: Tensor) -> Tensor:
+        """How well each picture fits each caption, (captions, pictures)."""
+        imagined = torch.stack([self.pictures[self.nearest(ids)] for ids in captions])
+        return -torch.cdist(imagined.float(), pictures.flatten(1).float())
 
 
 class NearestPicture(Table):

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from transformer_lib.data.order import Endless, Shuffled
 from transformer_lib.generation import generate
-from transformer_lib.learning.files import Data
+from transformer_lib.learning.data import Data
 from transformer_lib.learning.fitting import Training
 from transformer_lib.learning.kind import Kind, padded
 from transformer_lib.learning.split import Part, Split

@@ -7,7 +7,7 @@ from torch import nn
 
 from transformer_lib.data.text import Windows
 from transformer_lib.generation import Sampler, generate
-from transformer_lib.learning.files import Data
+from transformer_lib.learning.data import Data
 from transformer_lib.learning.fitting import Training
 from transformer_lib.learning.kind import Kind
 from transformer_lib.learning.split import Part, Split
