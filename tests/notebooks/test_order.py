@@ -23,6 +23,7 @@ ALWAYS = [
     "data",
     "show.boxes",
     "show.code",
+    "show.contest",
     "show.drawings",
     "show.icon_finder",
     "show.look_up",

@@ -30,8 +30,8 @@ class TextClassifier(Labels):
         unit = unit_of(texts, "words", once=0.4)
         tokens = Tokens.of(texts, unit, least=2)
         classes = tuple(sorted(set(split.train.targets)))
-        frozen = unit == "words" and Frozen.suits(texts)
-        return {"unit": unit, "symbols": tokens.symbols, "classes": classes, "frozen": frozen}
+        facts = {"unit": unit, "symbols": tokens.symbols, "classes": classes}
+        return facts | {"frozen": Frozen.suits(texts)}
 
     def __init__(self, facts: dict):
         super().__init__(facts)
