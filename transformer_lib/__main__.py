@@ -81,7 +81,8 @@ def train(chosen: argparse.Namespace) -> None:
 
 def learn(chosen: argparse.Namespace) -> None:
     """Learn from a file of yours: the plan, a bar, the card; what wins answers."""
-    out = chosen.out or Path(chosen.path).with_suffix(".tl")
+    path = Path(chosen.path)
+    out = chosen.out or (path if path.name else path.resolve()).with_suffix(".tl")
     check_new(out, chosen.force)  # before the training, not after it
 
     def say(plan: str) -> None:

@@ -30,7 +30,7 @@ def read(path: str | os.PathLike) -> Data:
     """
     path = Path(path)
     if path.is_dir():
-        return read_pictures(path)
+        return read_pictures(path.resolve())  # "." has no name
     if not path.is_file():
         raise ValueError(f"path must be a file or a folder of folders, got {str(path)!r}")
     text, notes = decode(path)
