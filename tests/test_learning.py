@@ -72,6 +72,7 @@ QUESTIONS = {
 def test_each_kind_is_learnt_saved_loaded_and_repeated_bit_by_bit(files, kind, tmp_path):
     learned = tl.learn(files[kind], steps=10, say=quiet)
     assert learned.kind == kind
+    assert learned.about["dev"][learned.winner] == min(learned.about["dev"].values())
     question = QUESTIONS.get(kind, files[kind] / "dark" / "3.png")
     answers = {name: learned(question, ask=name) for name in learned.about["dev"]}
     assert learned(question) == answers[learned.winner]
