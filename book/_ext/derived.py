@@ -81,4 +81,5 @@ DERIVED = {
         "show.past",
     ],
     27: ["pretrained", "chat", "show.recorded_talk"],
+    28: ["learning"],
 }
