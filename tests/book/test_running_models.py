@@ -815,7 +815,7 @@ def test_the_models_of_the_book_run_from_a_file(open_page, page):
             after = model.locator(".tlp-page").text_content()
             assert (after[:-1], len(after)) == (before, len(before) + 1)
         elif model.get_attribute("aria-label") == "Digit finder":
-            assert reading(model).endswith("of 16 say: no object.")
+            assert reading(model).endswith("of 16 name no digit.")
         elif model.get_attribute("aria-label") == "Digit reader":
             model.locator(".tlp-sample").last.click()
             assert reading(model).startswith("It reads ")
