@@ -89,6 +89,21 @@ def browser():
         chromium.close()
 
 
+@pytest.fixture(params=[1280, 390])
+def toy_tab(browser, toy, tmp_path, request):
+    """A module's `toy` on a page of its own, read from a file: no error, and nothing beside it."""
+    file = tmp_path / "page.html"
+    file.write_text(f'<!doctype html><meta charset="utf-8"><body>{toy._repr_html_()}', "utf-8")
+    tab = browser.new_page(viewport={"width": request.param, "height": 900}, has_touch=True)
+    wrong = []
+    tab.on("pageerror", lambda error: wrong.append(str(error)))
+    tab.goto(file.as_uri())
+    yield tab
+    assert wrong == []
+    assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    tab.close()
+
+
 @pytest.fixture(scope="session")
 def open_page(browser, address):
     """`open_page(page, scheme, width, touch)`: a page that has settled, with what it did noted.

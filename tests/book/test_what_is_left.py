@@ -7,29 +7,19 @@ from transformer_lib.show.past import Kind, Past
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory):
-    """The address of a page with two kinds, one of which sees three tokens."""
+def toy():
+    """Two kinds, one of which sees three tokens."""
     near = torch.ones(12, 12).tril()
     seen = ({"new": near}, {"new": near.triu(-2)})
     tables = {"kept": torch.tensor([[2048, 2**21]] * 2), "products": torch.ones(2, 2)}
     kinds = [Kind(n, s, **tables, times={256: 5.0}) for n, s in zip("ab", seen, strict=True)]
-    toy = Past(kinds, lengths=[256, 1024], heads=[4, 8], measured=8, caption="Move.")
-    file = tmp_path_factory.mktemp("past") / "page.html"
-    file.write_text(f'<!doctype html><meta charset="utf-8"><body>{toy._repr_html_()}', "utf-8")
-    return file.as_uri()
+    return Past(kinds, lengths=[256, 1024], heads=[4, 8], measured=8, caption="Move.")
 
 
-@pytest.fixture(params=[1280, 390])
-def tab(browser, page, request):
-    """The page, and no error on it."""
-    tab = browser.new_page(viewport={"width": request.param, "height": 900}, has_touch=True)
-    wrong = []
-    tab.on("pageerror", lambda error: wrong.append(str(error)))
-    tab.goto(page)
-    yield tab
-    assert wrong == []
-    assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    tab.close()
+@pytest.fixture
+def tab(toy_tab):
+    """The toy, on a page of its own."""
+    return toy_tab
 
 
 def said(tab):

@@ -4,6 +4,7 @@ from typing import Any
 
 from transformer_lib.learning.data import Data
 from transformer_lib.learning.split import Split
+from transformer_lib.learning.tokens import UNKNOWN
 
 
 def plan_of(data: Data, split: Split, task: Any, steps: int, dev: dict[str, float]) -> dict:
@@ -34,7 +35,7 @@ def unknown(task: Any, split: Split) -> int:
         return 0
     parts = split.dev, split.test
     texts = [t for p in parts for t in (p.targets if "paths" in task.facts else p.sources)]
-    return sum(int((tokens.encode(text) == 3).sum()) for text in texts)
+    return sum(int((tokens.encode(text) == UNKNOWN).sum()) for text in texts)
 
 
 def _read(task: Any) -> str:

@@ -7,6 +7,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from transformer_lib.learning.split import Part
 from transformer_lib.learning.tokens import PAD
+from transformer_lib.models.vit import ViT, ViTConfig
 
 
 class Kind(nn.Module):
@@ -68,3 +69,21 @@ class Labels(Kind):
 def padded(ids: list[Tensor]) -> Tensor:
     """Rows of ids side by side, (rows, the longest)."""
     return pad_sequence(ids, batch_first=True, padding_value=PAD)
+
+
+def eyes(facts: dict, outputs: int) -> ViT:
+    """What reads pictures of at most 32 pixels a side, untrained: classes or a vector come out."""
+    return ViT(
+        ViTConfig(
+            image_size=facts["side"],
+            patch_size=2 if facts["side"] <= 16 else 4,
+            in_channels=facts["channels"],
+            num_classes=outputs,
+            d_model=64,
+            num_heads=4,
+            num_layers=2,
+            d_ff=128,
+            dropout=0.1,
+            pooling="mean",
+        )
+    )

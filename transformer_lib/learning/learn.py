@@ -130,7 +130,7 @@ def learn(
     looks, learned.history = fit(training, steps, lambda: task.look(parts.dev))
     candidates = [*task.candidates, *(["together"] if data.kind == "classifier" else [])]
     learned.about |= {
-        "dev": {name: task.score(name, parts.dev) for name in candidates},
+        "dev": dev | {name: task.score(name, parts.dev) for name in candidates if name not in dev},
         "test": {name: task.score(name, parts.test) for name in candidates},
         "looks": {str(step): score for step, score in looks.items()},
     }

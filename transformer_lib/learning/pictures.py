@@ -9,11 +9,10 @@ from torch import Tensor, nn
 from transformer_lib.data.order import Shuffled
 from transformer_lib.learning.data import Data
 from transformer_lib.learning.fitting import Training
-from transformer_lib.learning.kind import Labels
+from transformer_lib.learning.kind import Labels, eyes
 from transformer_lib.learning.picture_files import open_picture
 from transformer_lib.learning.split import Split
 from transformer_lib.learning.tables import NearestPicture
-from transformer_lib.models.vit import ViT, ViTConfig
 from transformer_lib.training.optimizers import muon_and_adamw
 
 
@@ -29,20 +28,9 @@ class Pictures(Labels):
 
     def __init__(self, facts: dict):
         super().__init__(facts)
-        vit = ViTConfig(
-            image_size=facts["side"],
-            patch_size=2 if facts["side"] <= 16 else 4,
-            in_channels=facts["channels"],
-            num_classes=len(facts["classes"]),
-            d_model=64,
-            num_heads=4,
-            num_layers=2,
-            d_ff=128,
-            dropout=0.1,
-            pooling="mean",
-        )
-        nearest = NearestPicture(len(facts["classes"]))
-        self.candidates = nn.ModuleDict({"nearest": nearest, "model": ViT(vit)})
+        classes = len(facts["classes"])
+        nearest = NearestPicture(classes)
+        self.candidates = nn.ModuleDict({"nearest": nearest, "model": eyes(facts, classes)})
 
     def fit_baseline(self, split: Split) -> None:
         """Keep the pictures."""

@@ -9,13 +9,12 @@ from transformer_lib.data.order import Endless, Shuffled
 from transformer_lib.layers.contrastive import contrastive_loss
 from transformer_lib.learning.data import Data
 from transformer_lib.learning.fitting import Training
-from transformer_lib.learning.kind import Kind, padded
+from transformer_lib.learning.kind import Kind, eyes, padded
 from transformer_lib.learning.split import Part, Split, key
 from transformer_lib.learning.tables import NearestCaption, Table
 from transformer_lib.learning.tokens import UNKNOWN, Tokens, unit_of
 from transformer_lib.measure.retrieval import ranks
 from transformer_lib.models.clip import CLIP, BagOfWords, BagOfWordsConfig, CLIPConfig
-from transformer_lib.models.vit import ViT, ViTConfig
 from transformer_lib.training.optimizers import muon_and_adamw
 
 WIDTH = 64  # of the vectors that are compared
@@ -48,20 +47,8 @@ class Search(Kind):
     def __init__(self, facts: dict):
         super().__init__(facts)
         self.tokens = Tokens(facts["unit"], tuple(facts["symbols"]))
-        eyes = ViTConfig(
-            image_size=facts["side"],
-            patch_size=2 if facts["side"] <= 16 else 4,
-            in_channels=facts["channels"],
-            num_classes=WIDTH,
-            d_model=64,
-            num_heads=4,
-            num_layers=2,
-            d_ff=128,
-            dropout=0.1,
-            pooling="mean",
-        )
         words = BagOfWordsConfig(len(self.tokens), WIDTH, special=UNKNOWN + 1)
-        clip = CLIP(CLIPConfig(), ViT(eyes), BagOfWords(words))
+        clip = CLIP(CLIPConfig(), eyes(facts, WIDTH), BagOfWords(words))
         nearest = NearestCaption(len(self.tokens))
         self.candidates = nn.ModuleDict({"nearest": nearest, "model": clip})
         self.shelf = Table()  # all pictures of the file, to search in

@@ -70,9 +70,7 @@ def split(data: Data) -> Split:
 def key(source) -> object:
     """What two rows have in common that are the same: a text but for case and blanks, pixels."""
     return (
-        " ".join(source.split()).casefold()
-        if isinstance(source, str)
-        else bytes(source.flatten().tolist())
+        " ".join(source.split()).casefold() if isinstance(source, str) else source.numpy().tobytes()
     )
 
 
