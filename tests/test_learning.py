@@ -13,6 +13,7 @@ from transformer_lib.__main__ import main
 from transformer_lib.learning import files as files_read
 from transformer_lib.learning import frozen
 from transformer_lib.learning.card import card_of
+from transformer_lib.learning.classifier import TextClassifier
 from transformer_lib.learning.files import read
 from transformer_lib.learning.split import key, split
 from transformer_lib.learning.tables import Logistic, Nearest, TfIdf
@@ -94,6 +95,15 @@ def test_minutes_become_steps_that_repeat_the_run(files):
     again = tl.learn(files["classifier"], steps=timed.about["steps"], say=quiet)
     assert again.about == timed.about
     assert f"steps={timed.about['steps']} repeats it" in timed.card
+
+
+def test_what_is_drawn_while_a_file_is_looked_at_changes_no_weight(files, monkeypatch):
+    """The first look loads a published encoder, which draws numbers; later ones find it there."""
+    learned = tl.learn(files["classifier"], steps=10, say=quiet)
+    look = TextClassifier.facts_of
+    monkeypatch.setattr(TextClassifier, "facts_of", lambda *rows: (torch.rand(3), look(*rows))[1])
+    again = tl.learn(files["classifier"], steps=10, say=quiet)
+    assert again.about == learned.about
 
 
 def test_the_plan_comes_first_with_the_score_to_beat(files):

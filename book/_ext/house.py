@@ -9,8 +9,7 @@ from docutils import nodes
 from myst_nb.core import render
 from myst_nb.sphinx_ import HideCodeCellNode
 
-
-# thebe is off, and Jupyter Book 1 loads it twice, an error; no page has cards or tabs of the others.
+# thebe is off, and Jupyter Book 1 loads it twice, an error; no page has the others' cards or tabs.
 UNUSED = re.compile("thebe|sphinx-design|design-tabs")
 
 

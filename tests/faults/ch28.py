@@ -130,6 +130,12 @@ FAULTS = [
         "    torch.rand(1)\n",
         "minutes_become_steps_that_repeat_the_run",
     ),
+    _learn(
+        "what is drawn in looking at the file moves the weights",
+        "    torch.manual_seed(0)\n    learned",
+        "    learned",
+        "what_is_drawn_while_a_file_is_looked_at_changes_no_weight",
+    ),
     _search(
         "pictures are called in the order of the file, not of the shelf",
         "[path_of[id(picture)] for picture in _all_pictures(split)]",

@@ -117,8 +117,9 @@ def learn(
     data = read(path)
     parts = split(data)
     kind = KINDS[data.kind]
+    facts = kind.facts_of(data, parts)  # may load a published model, which draws random numbers
     torch.manual_seed(0)
-    learned = Learned({"kind": data.kind, "facts": kind.facts_of(data, parts)})
+    learned = Learned({"kind": data.kind, "facts": facts})
     task = learned.parts.eval()
     task.fit_baseline(parts)
     dev = {name: task.score(name, parts.dev) for name in [*task.candidates][:-1]}
