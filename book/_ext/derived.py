@@ -36,6 +36,7 @@ DERIVED = {
         "models.detection",
         "measure.average_precision",
         "measure.boxes",
+        "measure.focal",
         "measure.sets",
         "recipes.scenes_detr",
     ],
@@ -78,5 +79,15 @@ DERIVED = {
         "show.memory_boxes",
         "show.scaling_plot",
     ],
+    26: [
+        "layers.decay",
+        "layers.latent",
+        "layers.linear",
+        "layers.state_space",
+        "layers.summaries",
+        "layers.windowed",
+        "show.past",
+    ],
     27: ["pretrained", "chat", "show.recorded_talk"],
+    28: ["learning"],
 }
