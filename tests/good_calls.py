@@ -28,6 +28,7 @@ from transformer_lib.models.recurrent import Recurrent, RecurrentConfig
 from transformer_lib.models.transformer import Transformer, TransformerConfig
 from transformer_lib.models.transformer_xl import TransformerXL, TransformerXLConfig
 from transformer_lib.models.vit import ViT, ViTConfig
+from transformer_lib.show.canvas import Canvas
 from transformer_lib.show.quantize import pack
 
 SMALL = {"d_model": 8, "num_heads": 2, "num_layers": 1, "d_ff": 16}
@@ -89,6 +90,14 @@ def features():
 
 def folder():
     return Path(tempfile.mkdtemp())
+
+
+def sharded_folder():
+    from transformer_lib.training.sharded import save_sharded
+
+    model, file = gpt(), folder()
+    save_sharded(file, model, torch.optim.SGD(model.parameters(), lr=0.1))
+    return file
 
 
 def decoder_layer_memory():
@@ -359,6 +368,32 @@ GOOD = {
     "SegmentLoss.__call__.model": xl,
     "SegmentLoss.load_state_dict.state": dict,
     "SegmentLoss.__call__.batch": lambda: Streams(torch.arange(9), batch_size=2, seg_len=2)[0],
+    "gigabytes.size": lambda: 4e9,
+    "memory_boxes.title": lambda: "a",
+    "memory_boxes.held": lambda: {"parameters": 4e9},
+    "memory_boxes.processes": lambda: 2,
+    "memory_boxes.most": lambda: 8e9,
+    "memory_boxes.said": lambda: "a",
+    "training_flops.parameters": lambda: 10,
+    "training_flops.tokens": lambda: 20,
+    "fit_power_law.sizes": lambda: [1e3, 2e3, 4e3, 8e3],
+    "fit_power_law.losses": lambda: [3.0, 2.5, 2.2, 2.0],
+    "prediction_interval.sizes": lambda: [1e3, 2e3, 4e3, 8e3],
+    "prediction_interval.losses": lambda: [3.0, 2.5, 2.2, 2.0],
+    "prediction_interval.target": lambda: 3e4,
+    "prediction_interval.draws": lambda: 3,
+    "scaling_plot.sizes": lambda: [1e3, 2e3],
+    "scaling_plot.losses": lambda: [3.0, 2.5],
+    "scaling_plot.target": lambda: 8e3,
+    "scaling_plot.guess": lambda: 1.5,
+    "Choice.label": lambda: "a",
+    "Choice.drawings": lambda: {"a": Canvas("a")},
+    "save_sharded.folder": lambda: folder(),
+    "save_sharded.model": lambda: remembered(),
+    "save_sharded.optimizers": lambda: torch.optim.SGD(KEPT["model"].parameters(), lr=0.1),
+    "load_sharded.folder": lambda: sharded_folder(),
+    "load_sharded.model": lambda: remembered(),
+    "load_sharded.optimizers": lambda: torch.optim.SGD(KEPT["model"].parameters(), lr=0.1),
 }
 
 KEPT: dict[str, nn.Module] = {}

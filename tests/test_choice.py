@@ -49,6 +49,8 @@ def test_it_can_be_read_without_a_page():
 def test_bad_choices():
     with pytest.raises(ValueError, match="drawings must hold at least one"):
         Choice("which", {})
+    with pytest.raises(ValueError, match="by its name, got 5"):
+        Choice("which", 5)
     with pytest.raises(ValueError, match=r"behind must be for \['a'\], got \['b'\]"):
         Choice("which", {"a": drawing("x")}, behind={"b": drawing("y")})
     with pytest.raises(ValueError, match="start must be one of"):

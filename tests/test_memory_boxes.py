@@ -31,12 +31,20 @@ def test_bytes_in_words():
     assert (gigabytes(4.04e9), gigabytes(5e7), gigabytes(73_856)) == ("4.0 GB", "0.1 GB", "73.9 kB")
 
 
+def test_what_is_no_number_of_bytes():
+    with pytest.raises(ValueError, match="size must be at least 0 and finite, got nan"):
+        gigabytes(float("nan"))
+
+
 @pytest.mark.parametrize(
     ("held", "options", "message"),
     [
         ({}, {}, "held must have parts"),
-        (HELD, {"processes": 9}, "processes be 1 to 8"),
-        (HELD, {"most": 1e9}, "held must be from 0 to most"),
+        (4e9, {}, "held must have parts by their names, got 4000000000.0"),
+        ({"parameters": -1.0}, {}, "parameters must be at least 0"),
+        (HELD, {"processes": 9}, "processes must be one of .*, got 9"),
+        (HELD, {"most": 1e9}, "held must be at most 1000000000.0"),
+        (HELD, {"most": 0.0}, "most must be positive"),
     ],
 )
 def test_what_cannot_be_drawn(held, options, message):

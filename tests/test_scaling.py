@@ -99,6 +99,8 @@ def test_the_interval_holds_the_truth_about_as_often_as_it_says():
     ("sizes", "losses", "options", "message"),
     [
         ([1, 2, 3], [3.0, 2.0], {}, "losses must be one for each size, got 2 for 3"),
+        (None, [3.0, 2.0], {}, "sizes must be a list of numbers, got None"),
+        ([1, 2, 3], "3, 2, 1", {}, "losses must be a list of numbers, got '3, 2, 1'"),
         ([1, 1, 2], [3.0, 3.0, 2.0], {}, "sizes must hold at least three different ones"),
         ([1, 2, 0], [3.0, 2.0, 1.0], {}, "size must be positive"),
         ([1, 2, 3], [3.0, 2.0, math.nan], {}, "loss must be positive and finite"),

@@ -27,6 +27,11 @@ def test_points_stand_where_their_numbers_say():
     assert "measured" not in canvas.svg()
 
 
+def test_what_is_no_size_or_loss():
+    with pytest.raises(ValueError, match="guess must be positive and finite, got nan"):
+        scaling_plot([10, 100], [3.0, 2.0], 1000, guess=float("nan"))
+
+
 def test_the_truth_stands_beside_the_guess():
     options = {"law": lambda size: 1 + 20 / size, "interval": (1.2, 1.6), "truth": 1.4}
     canvas = scaling_plot([10, 100], [3.0, 2.0], 1000, guess=1.5, **options)

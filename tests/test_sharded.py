@@ -134,6 +134,14 @@ def test_generators_of_ones_own_go_on(tmp_path):
         save_sharded(tmp_path / "one", model, optimizer, generators=[5])
 
 
+@pytest.mark.parametrize("name", ["model", "optimizers"])
+def test_what_is_no_model_and_what_no_optimizer(tmp_path, name):
+    given = dict(zip(("model", "optimizers"), sharded_training.make(), strict=True))
+    with pytest.raises(ValueError, match=f"{name} must be"):
+        save_sharded(tmp_path / "one", **given | {name: 5})
+    assert not (tmp_path / "one").exists()
+
+
 def test_a_checkpoint_that_is_not_whole_is_refused(tmp_path):
     model, optimizer = sharded_training.make()
     with pytest.raises(ValueError, match="folder must hold a whole checkpoint of save_sharded"):

@@ -73,7 +73,7 @@ def main(folder):
             losses = learn(model, optimizer).loss
             found[kind] = {"losses": losses, "held": parallel.gather(held(model, optimizer))}
         save_sharded(folder / "checkpoint", model, optimizer)
-        found["next"] = learn(model, optimizer, start=16, steps=1, batches=4).loss
+        found["next"] = learn(model, optimizer, start=16, steps=2, batches=4).loss
         torch.manual_seed(parallel.rank())  # dropout is to differ
         found["drawn"] = parallel.gather(torch.rand(3).tolist())
     else:  # read what two have written
@@ -81,7 +81,7 @@ def main(folder):
         with warnings.catch_warnings():  # it says that random numbers are not restored
             warnings.simplefilter("ignore", RuntimeWarning)
             load_sharded(folder / "checkpoint", model, optimizer)
-        found["next"] = learn(model, optimizer, start=16, steps=1, batches=4).loss
+        found["next"] = learn(model, optimizer, start=16, steps=2, batches=4).loss
         found["held"] = parallel.gather(held(model, optimizer))
     if parallel.rank() == 0:
         (folder / f"of {parallel.world()}.json").write_text(json.dumps(found))

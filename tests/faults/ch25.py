@@ -64,14 +64,14 @@ FAULTS = [
         "generators_of_ones_own",
     ),
     _step(
-        "each process clips by the length of its own part",
+        "each process tells the length of its own part",
         "return parallel.whole(norm).item()",
         "return parallel.own(norm).item()",
         SAME,
     ),
     _parallel(
         "a sharded model is wrapped too",
-        "if world() == 1 or is_sharded(model):",
+        "if is_sharded(model) or world() == 1:",
         "if world() == 1:",
         SAME,
     ),

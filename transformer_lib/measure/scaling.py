@@ -137,6 +137,9 @@ def prediction_interval(
 
 def _points(sizes: Sequence[float], losses: Sequence[float]) -> tuple[Tensor, Tensor]:
     """log(size) and loss of each run, once they are found to be numbers that pair."""
+    for name, values in (("sizes", sizes), ("losses", losses)):
+        if isinstance(values, str) or not isinstance(values, Sequence):
+            raise ValueError(f"{name} must be a list of numbers, got {values!r}")
     if len(sizes) != len(losses):
         raise ValueError(f"losses must be one for each size, got {len(losses)} for {len(sizes)}")
     if len(set(sizes)) < 3:

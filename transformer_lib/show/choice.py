@@ -47,10 +47,10 @@ class Choice:
         uncover: str = "Uncover",
         start: int = 0,
     ):
-        if not drawings:
-            raise ValueError("drawings must hold at least one, got none")
-        if behind is not None and list(behind) != list(drawings):
-            raise ValueError(f"behind must be for {list(drawings)}, got {list(behind)}")
+        if not isinstance(drawings, Mapping) or not drawings:
+            raise ValueError(f"drawings must hold at least one, by its name, got {drawings!r}")
+        if behind is not None and [*behind] != [*drawings]:
+            raise ValueError(f"behind must be for {[*drawings]}, got {[*behind]}")
         checks.one_of(range(len(drawings)), start=start)
         self.label, self.drawings, self.behind = label, dict(drawings), behind
         self.uncover, self.start = uncover, start

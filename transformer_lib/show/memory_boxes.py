@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 
+from transformer_lib import checks
 from transformer_lib.show.canvas import WIDTH, Canvas
 
 SIDE = 28.0  # of the largest square
@@ -23,12 +24,14 @@ def memory_boxes(
     Raises:
         ValueError: if there is nothing to draw, too many processes, or a part is above `most`.
     """
-    if not held or not 1 <= processes <= 8:
-        raise ValueError(
-            f"held must have parts, and processes be 1 to 8, got {list(held)} and {processes}"
-        )
-    if max(held.values()) > most or min(held.values()) < 0:
-        raise ValueError(f"held must be from 0 to most = {most}, got {dict(held)}")
+    checks.whole(processes=processes)
+    checks.one_of(range(1, 9), processes=processes)
+    checks.positive(most=most)
+    if not isinstance(held, Mapping) or not held:
+        raise ValueError(f"held must have parts by their names, got {held!r}")
+    checks.not_negative(**held)
+    if max(held.values()) > most:
+        raise ValueError(f"held must be at most {most} (most), got {dict(held)}")
     sizes = ", ".join(f"{name} {gigabytes(x)}" for name, x in held.items())
     canvas = Canvas(title, f"{processes} times: {sizes}.")
     column = (WIDTH - 112) / 8
@@ -52,5 +55,10 @@ def memory_boxes(
 
 
 def gigabytes(size: float) -> str:
-    """Bytes in words: 4.0 GB."""
+    """Bytes in words: 4.0 GB.
+
+    Raises:
+        ValueError: if it is no number of bytes.
+    """
+    checks.not_negative(size=size)
     return f"{size / 1e9:.1f} GB" if size >= 5e7 else f"{size / 1e3:.1f} kB"

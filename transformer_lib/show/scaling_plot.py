@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 
+from transformer_lib import checks
 from transformer_lib.show.canvas import WIDTH, Canvas
 
 LEFT, TOP, FLOOR, RIGHT = 40.0, 16.0, 216.0, WIDTH - 14.0  # of the plot
@@ -28,7 +29,12 @@ def scaling_plot(
         law: what was fitted.
         interval: in which the law expects the target.
         truth: what the target has reached.
+
+    Raises:
+        ValueError: if a size or a loss is no number above 0.
     """
+    given = {"target": target, "guess": guess} | ({} if truth is None else {"truth": truth})
+    checks.positive(**given)
     values = [*losses, guess, *(interval or ()), *([truth] if truth else [])]
     low, high = math.floor(min(values) * 4 - 0.5) / 4, math.ceil(max(values) * 4) / 4
     first, last = math.log(min(sizes) * 0.9), math.log(target * 1.15)

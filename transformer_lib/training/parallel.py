@@ -22,14 +22,29 @@ def rank() -> int:
     return dist.get_rank() if dist.is_initialized() else 0
 
 
+def check_module(model: nn.Module) -> None:
+    """Refuse what is no module.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"model must be a module, got {type(model).__name__}")
+
+
 def is_sharded(model: nn.Module) -> bool:
-    """Whether each process holds a part of it (see `training.sharded.shard`)."""
+    """Whether each process holds a part of it (see `training.sharded.shard`).
+
+    Raises:
+        ValueError: if it is no module.
+    """
+    check_module(model)
     return hasattr(model, "set_requires_gradient_sync")
 
 
 def wrap(model: nn.Module) -> nn.Module:
     """The model whose gradients are the mean over all processes."""
-    if world() == 1 or is_sharded(model):  # what is sharded averages them itself
+    if is_sharded(model) or world() == 1:  # what is sharded averages them itself
         return model
     with warnings.catch_warnings():
         # Tables of positions grow where and when they are needed: they are not for broadcasting.

@@ -76,6 +76,9 @@ def save_sharded(
         model: sharded or not.
         optimizers: one or several.
         generators: further random numbers, as for `train`.
+
+    Raises:
+        ValueError: if `model` or `optimizers` are none.
     """
     check_generators(generators)
     folder = Path(folder)
@@ -95,9 +98,10 @@ def load_sharded(
 ) -> None:
     """Read what any number of processes has written: each takes what belongs to its part.
 
-    Weights and the optimizers' state are those that were saved. Random numbers belong to a
-    process: only as many processes as wrote can restore theirs. Others go on with those that
-    they have, and a warning says so.
+    Weights and the optimizers' state are those that were saved. The history, the step of a
+    schedule and the place in the data are not: the next `train` counts from 1. Random numbers
+    belong to a process: only as many processes as wrote can restore theirs. Others go on with
+    those that they have, and a warning says so.
 
     Args:
         folder: where `save_sharded` has written.
@@ -106,7 +110,7 @@ def load_sharded(
         generators: as for `save_sharded`.
 
     Raises:
-        ValueError: if there is no whole checkpoint.
+        ValueError: if there is no whole checkpoint, or `model` or `optimizers` are none.
     """
     check_generators(generators)
     folder = Path(folder)
@@ -136,6 +140,10 @@ def load_sharded(
 
 def _state(model: nn.Module, optimizers: Optimizers) -> dict[str, Any]:
     """What torch's checkpoints hold, under names that do not depend on the processes."""
+    parallel.check_module(model)
+    each = [optimizers] if isinstance(optimizers, Optimizer) else optimizers
+    if not isinstance(each, Sequence) or not all(isinstance(o, Optimizer) for o in each):
+        raise ValueError(f"optimizers must be one of torch's or several, got {optimizers!r}")
     weights, moments = get_state_dict(model, optimizers)
     return {"model": weights, "optimizers": moments}
 
