@@ -95,7 +95,7 @@ def test_formulas_stand_in_the_font_that_was_made_for_them(tab):
     )
     assert 0 not in heights
     if heights:
-        assert tab.evaluate("document.fonts.check('1em 'STIX Two Math'')")
+        assert tab.evaluate("name => document.fonts.check(`1em '${name}'`)", "STIX Two Math")
     texts = tab.eval_on_selector_all("article math", "all => all.map(m => m.textContent)")
     assert {*"".join(texts)} - FORMULA_LETTERS - {*" \n"} == set()
 
