@@ -23,7 +23,7 @@ test-package test-notebooks run times faults parity: export OMP_NUM_THREADS ?= 1
 test-package: export MPLBACKEND ?= agg
 
 .DEFAULT_GOAL := help
-.PHONY: help archives archives-if-online chat install book test test-package test-notebooks test-book run times lab \
+.PHONY: help archives archives-if-online chat install book test test-package test-notebooks test-book run workbook times lab \
 	bench shake halved parity \
 	faults check fix \
 	links gettext pins clean
@@ -75,6 +75,9 @@ lab: $(INSTALLED) ## open the notebooks in JupyterLab
 
 run: archives-if-online ## execute the notebooks in place, reproducibly (NB=01_attention: one)
 	@"$(BIN)/python" notebooks/run.py --jobs $(JOBS) $(NB)
+
+workbook: $(INSTALLED) ## write each chapter with its central functions left for you (NB=01_attention: one)
+	@"$(BIN)/python" notebooks/workbook.py $(NB)
 
 times: archives-if-online ## execute the notebooks one by one, and keep how long each takes (book/times.json)
 	@"$(BIN)/python" notebooks/run.py --jobs 1 --times book/times.json $(NB)

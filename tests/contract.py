@@ -8,6 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from transformer_lib.models.bert import Bert, BertConfig
+from transformer_lib.models.clip import (
+    CLIP,
+    BagOfWords,
+    BagOfWordsConfig,
+    CLIPConfig,
+    TextTower,
+    TextTowerConfig,
+)
 from transformer_lib.models.decision_transformer import (
     DecisionTransformer,
     DecisionTransformerConfig,
@@ -69,6 +77,17 @@ def _pictures(_):
     return (torch.rand(2, 1, 8, 8).double(),)
 
 
+def _pictures_and_names(length):
+    ids = torch.randint(3, 13, (2, length + 1))
+    ids[:, -1] = 2  # the end
+    return *_pictures(length), ids
+
+
+def _of_pairs(logits):
+    """What picture n and text n are to each other, as logits of five classes."""
+    return logits.diagonal()[:, None] * torch.arange(5)
+
+
 def _first(out):
     return out[0]
 
@@ -93,6 +112,9 @@ SMALL = {"d_model": 8, "num_heads": 2, "d_ff": 12, "dropout": 0.3}
 DEEP = SMALL | {"num_layers": 2}
 PAIR = SMALL | {"num_encoder_layers": 2, "num_decoder_layers": 2}
 MODERN = DEEP | {"positions": "rotary", "norm": "rms", "bias": False, "activation": "swiglu"}
+READER = TextTowerConfig(
+    13, width=5, max_len=20, d_model=8, num_heads=2, num_layers=2, d_ff=12, end_id=2
+)
 GROUPS = DEEP | {"cutoffs": (5, 9), "div_value": 2.0, "share_biases": False, "norm_first": True}
 
 SUBJECTS = {
@@ -135,6 +157,18 @@ SUBJECTS = {
     "xl": Subject(lambda: TransformerXL(TransformerXLConfig(13, **DEEP)), _text, 0, (0, 0), _first),
     "xl, adaptive": Subject(
         lambda: TransformerXL(TransformerXLConfig(13, **GROUPS)), _text, 0, (0, 0), _first
+    ),
+    "clip": Subject(
+        lambda: CLIP(CLIPConfig(), _eyes(), TextTower(READER)),
+        _pictures_and_names,
+        padded=(1, 0),
+        output=_of_pairs,
+    ),
+    "clip, a bag of words": Subject(
+        lambda: CLIP(CLIPConfig(), _eyes(), BagOfWords(BagOfWordsConfig(13, 5))),
+        _pictures_and_names,
+        padded=(1, 0),
+        output=_of_pairs,
     ),
     "vit": Subject(lambda: ViT(ViTConfig(8, 2, 1, 5, **DEEP)), _pictures),
     "vit, mean, grid": Subject(

@@ -15,6 +15,7 @@ from transformer_lib.layers.feed_forward import FeedForward
 from transformer_lib.layers.masks import causal_mask
 from transformer_lib.layers.multi_head import MultiHeadAttention
 from transformer_lib.layers.positions import Rotary
+from transformer_lib.models.gpt import GPT, GPTConfig
 from transformer_lib.models.transformer import Transformer, TransformerConfig
 from transformer_lib.show import drawings, whole
 from transformer_lib.show.canvas import STYLE, WIDTH, Canvas
@@ -351,7 +352,7 @@ def test_the_lit_part_is_the_only_one():
     lit = DRAWINGS["lit"]
     assert lit.svg().count(" lit") == 2  # one in each stack
     assert "<a " not in lit.svg()
-    with pytest.raises(ValueError, match="lit must name classes of parts, got \\['FeedFroward'\\]"):
+    with pytest.raises(ValueError, match=r"lit must name parts .* got \['FeedFroward'\]"):
         whole.transformer(model(), *torch.tensor([[[3, 4]], [[5, 6]]]), lit=["FeedFroward"])
 
 
@@ -366,6 +367,39 @@ def test_a_model_without_a_decoder_is_refused():
 
     with pytest.raises(ValueError, match="model must have a part that reads what another gave"):
         whole.transformer(Half(), torch.tensor([[3, 4]]), torch.tensor([[3, 4]]))
+
+
+def test_a_part_is_lit_by_its_name_too():
+    ids = torch.tensor([[3, 4, 5]]), torch.tensor([[1, 6, 7, 8]])
+    assert whole.transformer(model(), *ids, lit=["cross_attention"], small=True).svg().count(
+        " lit"
+    ) == 1  # fmt: skip
+
+
+def gpt(**changes) -> GPT:
+    torch.manual_seed(0)
+    return GPT(GPTConfig(11, d_model=16, num_heads=2, num_layers=3, d_ff=32, **changes))
+
+
+def test_one_stack_runs_from_ids_to_logits():
+    drawn = whole.one_stream(gpt(positions="rotary"), torch.tensor([[3, 4, 5]]))
+    assert order(drawn) == [
+        "embedding", "norm1", "self_attention", "+", "norm2", "feed_forward", "+", "final_norm",
+    ]  # fmt: skip
+    shown = texts(drawn)
+    assert {"given (1, 3)", "(1, 3, 16)", "× 3", "embeddingᵀ", "logits (1, 3, 11)"} <= {*shown}
+    assert "positions" in order(
+        whole.one_stream(gpt(positions="learned", max_len=8), torch.tensor([[3]]))
+    )
+
+
+def test_a_stack_whose_end_has_another_source_is_refused():
+    class Guess(nn.Module):
+        def forward(self, ids):
+            return torch.zeros(len(ids), 3)
+
+    with pytest.raises(ValueError, match="model must make its output from what it is given"):
+        whole.one_stream(Guess(), torch.tensor([[3, 4]]))
 
 
 # --- the run ---------------------------------------------------------------------------------

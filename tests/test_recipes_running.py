@@ -17,6 +17,7 @@ import torch
 from torch.testing import assert_close
 
 from transformer_lib.data.augment import jitter
+from transformer_lib.data.icons import IconBatches, load_icons
 from transformer_lib.data.images import ImageBatches, load_mnist_5k
 from transformer_lib.data.pairs import PairBatches
 from transformer_lib.data.pronunciations import load_pronunciations, pairs_of
@@ -25,6 +26,7 @@ from transformer_lib.data.streams import Streams
 from transformer_lib.data.text import Windows, load_king_james
 from transformer_lib.recipes import (
     digits_vit,
+    icons_clip,
     pronunciations,
     running,
     scenes_segmenter,
@@ -62,6 +64,11 @@ def digits():
 @pytest.fixture(scope="module")
 def scenes():
     return scenes_segmenter.load_scenes()
+
+
+@pytest.fixture(scope="module")
+def icons():
+    return load_icons()
 
 
 class Spies:
@@ -136,6 +143,23 @@ def spy_scenes(spies, data):
     spies.patch.setattr(scenes_segmenter, "class_scores", class_scores)
 
 
+def spy_icons(spies, data):
+    """Note which pictures are read; each table gets a number of its own, its R@5 a half more."""
+
+    def image_vectors(model, images):
+        spies.answer(model, "straight" if images is data.test.images else "moved")
+        return torch.zeros(len(images), icons_clip.WIDTH)
+
+    tables = count(1)
+
+    def recall_at(_scores):
+        share = next(tables) / 1000
+        return share, share + 0.5
+
+    spies.patch.setattr(icons_clip, "image_vectors", image_vectors)
+    spies.patch.setattr(icons_clip, "recall_at", recall_at)
+
+
 def chunks(*parts):
     """In chunks and sliding, of each part."""
     return [
@@ -156,6 +180,7 @@ def memories(*parts):
     ]
 
 
+READ = "straight", "moved", "straight"  # by the model of icons, the third time among all names
 AT_THE_END = [
     ("dev", "trained"),
     ("dev", "rounded"),
@@ -280,6 +305,28 @@ EXPECTED = {
         ],
         "seed 0, batches of 16 scenes",
     ),
+    "icons_clip": Expected(
+        "icons",
+        spy_icons,
+        lambda d: IconBatches(
+            d.train,
+            d.vocabulary,
+            batch_size=256,
+            seed=0,
+            augment=partial(jitter, shift=2.0, degrees=10.0, scale=0.15, shear=0.15),
+        ),
+        lambda loss: loss is icons_clip.pair_loss,
+        3000,
+        500,
+        50,
+        (0.02, 5e-3, 0.05),
+        [(kind, state) for state in ("trained", "rounded") for kind in READ],
+        [
+            r"\| test, float32 \| 0.001 \| 0.501 \| 0.002 \| 0.502 \| 0.003 \| 0.503 \|",
+            r"\| test, float16 \| 0.004 \| 0.504 \| 0.005 \| 0.505 \| 0.006 \| 0.506 \|",
+        ],
+        "seed 0, batches of 256 pairs",
+    ),
 }
 BY_NAME = pytest.mark.parametrize("name", EXPECTED)
 
@@ -347,7 +394,7 @@ def test_a_run_is_what_the_recipe_says(name, request, monkeypatch, trained, opti
     file = tmp_path / "new" / "w.safetensors"
     card = file.with_suffix(".md").read_text(encoding="utf-8")
     table = [line for line in card.splitlines() if re.match(r"\|.*\d", line)]
-    headings = ("| 1,000 test digits", "| 300 scenes")
+    headings = ("| 1,000 test digits", "| 300 scenes", "| 500 new names")
     table = [line for line in table if not line.startswith(headings)]
     assert len(table) == len(expected.rows)
     for row, line in zip(expected.rows, table, strict=True):
@@ -364,7 +411,8 @@ def test_a_run_is_what_the_recipe_says(name, request, monkeypatch, trained, opti
     curve = {"bits": 0.001} if name.startswith("verses") else None
     if curve is not None:
         assert model.about["curve"] == ((1200, curve),)
-    assert ("curve" in model.about) == (name not in ("digits_vit", "scenes_segmenter"))
+    untold = "digits_vit", "scenes_segmenter", "icons_clip"
+    assert ("curve" in model.about) == (name not in untold)
 
 
 @BY_NAME
@@ -567,6 +615,7 @@ def test_card_says_what_was_run(tmp_path):
         ("verses_gpt", 2_000_000, "| test, float16 |"),
         ("digits_vit", 1_200_000, "| this model, float16 |"),
         ("scenes_segmenter", 1_300_000, "| medium, float16 |"),
+        ("icons_clip", 2_000_000, "| test, float16 |"),
         ("verses_xl", 4_000_000, "| test, float16 |"),
     ],
 )

@@ -15,6 +15,7 @@ from transformer_lib.weights import SHIPPED, fill, load, save
 
 TENSORS = {  # sha256 of the bytes behind the header: what was trained, whatever is said of it
     "digits_vit": "599a3ff188e45b09feeb1d91598eddc342576ef7afc135d798dd6a5ec62ac1e2",
+    "icons_clip": "5d727a2332471a7e7772954be9e94df8e1d73710bbc35c7eda87a5a8e541cb28",
     "pronunciations": "2ed87fee700e7beb8268a9dcab1f92c1dba0f631f6982298b5fbdd9f9bb10b9b",
     "scenes_detr": "4ecc7f3e3598b5e1ed9a86b055cf52d34633a66c0f7428d0bfcd6352e4c45dca",
     "scenes_segmenter": "19a78ddf3763bf7a454994b7c1fe3d0eaa1e02c869ffd9daa75ce4fb79b40adf",
@@ -53,6 +54,7 @@ def test_all_that_ships_is_held_to_its_sum():
         ("pronunciations", tl.Transformer, {"num_encoder_layers": 4, "activation": "relu2"}),
         ("digits_vit", tl.ViT, {"image_size": 28, "patch_size": 7, "pooling": "mean"}),
         ("scenes_detr", tl.DETR, {"num_queries": 16, "queries": "anchors", "refine": True}),
+        ("icons_clip", tl.CLIP, {"temperature": 0.07, "max_scale": 100.0}),
         ("scenes_segmenter", tl.Segmenter, {"num_classes": 11, "detail": "pixels"}),
     ],
 )

@@ -43,6 +43,7 @@ _DOOR = {
     "models.vit": "ViT ViTConfig",
     "models.detection": "DETR DETRConfig",
     "models.segmentation": "Segmenter SegmenterConfig",
+    "models.clip": "CLIP CLIPConfig TextTower TextTowerConfig BagOfWords BagOfWordsConfig",
     "models.transformer_xl": "TransformerXL TransformerXLConfig",
     "generation": "generate beam_search Sampler",
     "weights": "load save fill",

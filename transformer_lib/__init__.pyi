@@ -28,6 +28,12 @@ from transformer_lib.models.bert import Bert as Bert
 from transformer_lib.models.bert import BertConfig as BertConfig
 from transformer_lib.models.bert import Classifier as Classifier
 from transformer_lib.models.bert import MaskedWords as MaskedWords
+from transformer_lib.models.clip import CLIP as CLIP
+from transformer_lib.models.clip import BagOfWords as BagOfWords
+from transformer_lib.models.clip import BagOfWordsConfig as BagOfWordsConfig
+from transformer_lib.models.clip import CLIPConfig as CLIPConfig
+from transformer_lib.models.clip import TextTower as TextTower
+from transformer_lib.models.clip import TextTowerConfig as TextTowerConfig
 from transformer_lib.models.detection import DETR as DETR
 from transformer_lib.models.detection import DETRConfig as DETRConfig
 from transformer_lib.models.gpt import GPT as GPT

@@ -46,6 +46,12 @@ DERIVED = {
         "measure.mean_iou",
         "recipes.scenes_segmenter",
     ],
+    17: [
+        "layers.contrastive",
+        "models.clip",
+        "measure.retrieval",
+        "recipes.icons_clip",
+    ],
     18: ["models.decision_transformer"],
     19: ["measure.effective_context"],
     21: ["layers.relative"],

@@ -13,7 +13,7 @@ import chapters
 from sections import FOLDED, in_the_open
 
 # Those that have it. A chapter that is brought into the form joins, and none leaves.
-IN_FORM = ["01_attention", "12_sentiment"]
+IN_FORM = ["01_attention", "10_gpt", "12_sentiment", "20_recurrence"]
 
 SCREENS, FIRST = 16, 2  # of a page that is folded, and until the first drawing and the first toy
 OPEN_CELLS, LINES = 40, 5  # code cells in the open, and the median of their lines

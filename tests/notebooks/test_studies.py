@@ -5,6 +5,9 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
+
+from transformer_lib.data.downloads import SETS, folder_of
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks/studies"
 # A study that trains has ARMS; what others write was not trained, but recorded.
@@ -15,8 +18,14 @@ STEPS = 50
 @pytest.fixture(params=NAMES)
 def study(request, monkeypatch):
     monkeypatch.syspath_prepend(FOLDER)
+    module = importlib.import_module(request.param)
+    needs = getattr(module, "NEEDS", None)  # a set that is downloaded on request
+    if needs and not all((folder_of(needs) / file).is_file() for file in SETS[needs]):
+        pytest.skip(f"{needs} was not downloaded")
     kept = json.loads((FOLDER / f"{request.param}.json").read_text(encoding="utf-8"))
-    return importlib.import_module(request.param), kept
+    dtype = torch.get_default_dtype()  # some chapters set another, and run in this process
+    yield module, kept
+    torch.set_default_dtype(dtype)
 
 
 def test_the_file_holds_arms_of_the_study_and_says_what_made_it(study):

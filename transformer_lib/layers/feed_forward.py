@@ -4,6 +4,7 @@ Attention moves information between positions; this block works on every positio
 most Transformers it holds two thirds of the parameters.
 """
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -20,6 +21,7 @@ ACTIVATIONS = {
     "relu": F.relu,  # Vaswani et al. 2017, §3.3
     "gelu": F.gelu,  # exact, with the error function: Hendrycks & Gimpel 2016; BERT, ViT
     "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"),  # its approximation: GPT-2
+    "quick_gelu": lambda x: x * torch.sigmoid(1.702 * x),  # Hendrycks & Gimpel 2016, §2; CLIP
     "relu2": lambda x: F.relu(x).square(),  # So et al. 2021, "Primer", §3
     "swiglu": _swiglu,  # Shazeer 2020, §2
 }
@@ -38,7 +40,8 @@ class FeedForward(nn.Module):
     Args:
         d_model: width of input and output.
         d_ff: width in the middle; in the paper 4 · d_model.
-        activation: one of `ACTIVATIONS`: "relu", "gelu", "gelu_tanh", "relu2" or "swiglu".
+        activation: one of `ACTIVATIONS`: "relu", "gelu", "gelu_tanh", "quick_gelu", "relu2"
+            or "swiglu".
         dropout: probability of dropping a feature in the middle, in training only.
         bias: whether the linear maps have biases.
 

@@ -38,6 +38,7 @@ class ViTConfig:
             patches, or "mean", the mean of all patches.
         positions: "learned", a vector for every place in the sequence; "learned_2d", half a vector
             for every row and half for every column; "none".
+        embedding_norm: a norm more, on the tokens before the first layer, as CLIP's have it.
         eps: keeps the norms from dividing by zero. (The published code has 1e-6, Hugging Face's
             1e-12.)
 
@@ -57,6 +58,7 @@ class ViTConfig:
     dropout: float = 0.0
     pooling: str = "class"
     positions: str = "learned"
+    embedding_norm: bool = False
     eps: float = 1e-6
 
     def __post_init__(self):
@@ -80,6 +82,7 @@ class ViTConfig:
         checks.one_of(("learned", "learned_2d", "none"), positions=self.positions)
         if self.positions == "learned_2d":
             checks.even(d_model=self.d_model)
+        checks.flag(embedding_norm=self.embedding_norm)
         checks.probability(dropout=self.dropout)
         checks.positive(eps=self.eps)
 
@@ -127,9 +130,9 @@ class ViT(nn.Module):
             self.positions = SequencePositions(config.grid, d_model, before=before)
         elif config.positions == "learned_2d":
             self.positions = GridPositions(config.grid, d_model)
-        self.dropout = nn.Dropout(config.dropout)
-
         norm = partial(nn.LayerNorm, eps=config.eps)
+        self.embedding_norm = norm(d_model) if config.embedding_norm else nn.Identity()
+        self.dropout = nn.Dropout(config.dropout)
         layers = [
             EncoderLayer(
                 MultiHeadAttention(d_model, config.num_heads),
@@ -170,7 +173,7 @@ class ViT(nn.Module):
             Features (batch, tokens, d_model), after the final norm: of the class token if there is
             one, then of the patches, row by row from the top left.
         """
-        return self.encoder(self.dropout(self.embed(images)))
+        return self.encoder(self.dropout(self.embedding_norm(self.embed(images))))
 
     def embed(self, images: Tensor) -> Tensor:
         """Make the tokens that the stack reads, (batch, tokens, d_model), positions included."""

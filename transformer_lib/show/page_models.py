@@ -160,7 +160,7 @@ class DigitReader(PageModel):
         ValueError: for a configuration that the page cannot compute, or samples that do not fit.
     """
 
-    _esm = script("transformer", "controls", "digit_reader")
+    _esm = script("transformer", "controls", "drawing", "digit_reader")
     samples = traitlets.Bytes().tag(sync=True)
     labels = traitlets.List(traitlets.Unicode()).tag(sync=True)
     classes = traitlets.List(traitlets.Unicode()).tag(sync=True)

@@ -72,7 +72,7 @@ class Column:
         width: that of a box.
         small: low boxes, without a second line.
         links: where a press leads, by the name of a part's class.
-        lit: the classes that are lit; the others fade.
+        lit: the classes, or names, of the parts that are lit; the others fade.
     """
 
     def __init__(
@@ -106,6 +106,12 @@ class Column:
         self.canvas.line((self.stream, self.y), (self.stream, self.y + 12))
         self.y += 12
         self.canvas.text(self.stream - 4 * self.side, self.y + 14, text, f"shape {anchor}")
+
+    def pass_on(self, text: str) -> None:
+        """A stretch of the stream alone, and the shape of what passes there."""
+        self._down(28)
+        anchor = "left" if self.side > 0 else "right"
+        self.canvas.text(self.stream + 12 * self.side, self.y - 14, text, f"shape {anchor}")
 
     def draw(self, pairs: Pairs) -> None:
         """Parts on the stream, and parts beside it whose result is added to it."""
@@ -176,7 +182,7 @@ class Column:
     def _put(self, part: Event, x: float, width: float) -> None:
         name = type(part.part).__name__
         kind = "weights" if part.num_weights else "plain"
-        if name in self.lit:
+        if {name, part.own_name} & {*self.lit}:
             kind += " lit"
         put(
             self.canvas, part, x, self.y, width, self.height, kind,

@@ -1,4 +1,4 @@
-"""The whole Transformer as a run shows it: Figure 1 of Vaswani et al. 2017, and the book's map."""
+"""Whole models as a run shows them: Figure 1 of Vaswani et al. 2017, the book's map; one stack."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from transformer_lib.show.canvas import Canvas
 from transformer_lib.show.runs import Event, Run, same, watch
-from transformer_lib.show.streams import Column, shape_of
+from transformer_lib.show.streams import Column, shape_of, weights_said
 
 # The chapter that derives each kind of part.
 CHAPTERS = {
@@ -30,20 +30,22 @@ def transformer(
         model: it is run.
         source: ids (batch, source_len).
         target: ids (batch, target_len).
-        lit: classes of parts to be lit ("FeedForward"), which say "you are here".
+        lit: classes of parts to be lit ("FeedForward"), or their names ("cross_attention"), which
+            say "you are here".
         small: a miniature, without text and links.
 
     Returns:
         A `Canvas`.
 
     Raises:
-        ValueError: if no part reads what another gave, or nothing in the model is of a class to
-            be lit.
+        ValueError: if no part reads what another gave, or nothing in the model has a class or
+            name to be lit.
     """
     run = watch(model, source, target)
-    classes = {type(event.part).__name__ for event in run.events}
-    if unknown := set(lit) - classes:
-        raise ValueError(f"lit must name classes of parts, got {sorted(unknown)}")
+    parts = [event for event in run.events if event.part is not None]
+    known = {type(event.part).__name__ for event in parts} | {event.own_name for event in parts}
+    if unknown := set(lit) - known:
+        raise ValueError(f"lit must name parts or their classes, got {sorted(unknown)}")
     encoder, decoder = _readers(run)
     flow = _flow(run, source, encoder.got), _flow(run, target, run.got)
     c = Canvas(
@@ -75,6 +77,45 @@ def transformer(
     c.line((20, left.y + 24), (20, bend), (180, bend), (180, right.readers[0][1]), tip=False)
     for edge, y in right.readers:
         c.line((180, y), (edge - 2, y))
+    return c
+
+
+def one_stream(model: nn.Module, given: Tensor) -> Canvas:
+    """Draw a model of a single stack, from what it is given to its logits.
+
+    Args:
+        model: a decoder-only or encoder-only model; it is run.
+        given: ids (batch, seq_len), or whatever else its first part reads.
+
+    Returns:
+        A `Canvas`.
+
+    Raises:
+        ValueError: if what comes out is not made, step by step, from what was given.
+    """
+    run = watch(model, given)
+    flow = _flow(run, given, run.got)
+    if not flow or not same(flow[-1].got, run.got):
+        raise ValueError("model must make its output from what it is given, part by part")
+    c = Canvas(
+        f"{type(model).__name__}: one stack",
+        f"{shape_of(given)} goes through {_said(flow)}. Out come logits, {shape_of(run.got)}. "
+        f"{weights_said([event for event in flow if event.part is not None])}",
+    )
+    column = Column(c, stream=40, middle=204, width=220)
+    column.begin(f"given {shape_of(given)}")
+    shape = given.shape
+    for event in flow:
+        if event.part is None:
+            column.on_stream(event, _operation(event, model))
+        elif len(run.parts(event.name)) > 1:
+            column.draw_stack(run, run.parts(event.name))
+        else:
+            column.on_stream(event)
+        if event.got.shape != shape and event is not flow[-1]:
+            shape = event.got.shape
+            column.pass_on(shape_of(event.got))
+    column.end(f"logits {shape_of(run.got)}")
     return c
 
 

@@ -1,41 +1,5 @@
 // --- a ViT that reads digits -------------------------------------------------------------------
 
-// Put a drawing where the training digits stand: its box is 20 of 28 pixels long, and its centre of
-// mass lies in the pixel right and below of the middle, on average in the middle of that. `ink`
-// holds size² numbers from 0 to 1, the result side².
-export function centre(ink, size, side) {
-  let left = size, right = 0, top = size, bottom = 0, mass = 0, massX = 0, massY = 0;
-  ink.forEach((value, i) => {
-    const x = i % size, y = Math.floor(i / size);
-    mass += value;
-    massX += value * (x + 0.5);
-    massY += value * (y + 0.5);
-    if (value < 0.1) return;
-    [left, right] = [Math.min(left, x), Math.max(right, x + 1)];
-    [top, bottom] = [Math.min(top, y), Math.max(bottom, y + 1)];
-  });
-  if (!mass) return new Float32Array(side * side);
-  const longer = Math.max(right - left, bottom - top, size / 8); // a dot stays a dot
-  const scale = longer / ((side * 20) / 28), half = scale / 2;
-  return shrink(ink, size, side, scale, massX / mass - half, massY / mass - half);
-}
-
-// Each of side² pixels is the mean of a square of `scale` points; (x, y) gets into the middle.
-export function shrink(ink, size, side, scale = size / side, x = size / 2, y = size / 2) {
-  const fine = 8; // points along a pixel
-  const at = (middle, i, k) => Math.floor(middle + (i - side / 2 + (k + 0.5) / fine) * scale);
-  const picture = new Float32Array(side * side);
-  for (let i = 0; i < picture.length; i++) {
-    for (let k = 0; k < fine * fine; k++) {
-      const px = at(x, i % side, k % fine), py = at(y, Math.floor(i / side), Math.floor(k / fine));
-      if (px >= 0 && py >= 0 && px < size && py < size) picture[i] += ink[py * size + px];
-    }
-    picture[i] /= fine * fine;
-  }
-  return picture;
-}
-
-const SIZE = 280; // points along the pad
 const PEN = 22; // width of its line: about two pixels of the picture, as in the training digits
 
 function render({ model, el }) {
@@ -48,42 +12,13 @@ function render({ model, el }) {
   let attention = null, chances = []; // [layer][query][head][key] and the classes' probabilities
   let pending = null;
 
-  // The pad: pointer events serve mouse, finger and pen alike.
-  const pad = make("canvas", { width: SIZE, height: SIZE, role: "img" });
-  pad.setAttribute("aria-label", "Drawing pad: draw a digit with mouse, finger or pen");
-  const ink = pad.getContext("2d", { willReadFrequently: true });
-  Object.assign(ink, { lineWidth: PEN, lineCap: "round", lineJoin: "round" });
-  let last = null;
-  const point = (event) => {
-    const box = pad.getBoundingClientRect();
-    return [event.clientX - box.left, event.clientY - box.top].map((p) => (p * SIZE) / box.width);
-  };
-  const line = (event) => {
-    const to = point(event);
-    ink.beginPath();
-    ink.moveTo(...last);
-    ink.lineTo(...to); // of no length at first: round caps make it a dot
-    ink.stroke();
-    last = to;
-    schedule();
-  };
-  pad.addEventListener("pointerdown", (event) => {
-    if (!event.isPrimary || event.button) return;
-    event.preventDefault();
-    pad.setPointerCapture(event.pointerId);
-    last = point(event);
-    line(event);
-  });
-  pad.addEventListener("pointermove", (event) => {
-    if (last && event.isPrimary) (event.getCoalescedEvents?.() ?? [event]).forEach(line);
-  });
-  for (const end of ["pointerup", "pointercancel"])
-    pad.addEventListener(end, (event) => event.isPrimary && ((last = null), schedule()));
+  const label = "Drawing pad: draw a digit with mouse, finger or pen";
+  const { pad, clear: wipe, put, drawn } = drawingPad(label, PEN, () => schedule());
 
   const centred = make("input", { type: "checkbox" });
   centred.checked = true;
   centred.addEventListener("change", () => schedule());
-  const clear = button("Clear", () => (ink.clearRect(0, 0, SIZE, SIZE), schedule()));
+  const clear = button("Clear", () => (wipe(), schedule()));
 
   // Digits of the test set, as buttons. Their pixels go to the model as they are.
   const pixels = model.get("samples");
@@ -93,8 +28,7 @@ function render({ model, el }) {
     const small = make("canvas");
     paint(small, sample, side);
     return button(small, () => {
-      ink.clearRect(0, 0, SIZE, SIZE);
-      ink.drawImage(small, 0, 0, SIZE, SIZE);
+      put(small);
       schedule(sample);
     }, { "aria-label": `Test digit ${i + 1}: ${label}`, class: "tlp-sample" });
   });
@@ -113,9 +47,7 @@ function render({ model, el }) {
   function schedule(sample = null) {
     cancelAnimationFrame(pending);
     pending = requestAnimationFrame(() => {
-      const { data } = ink.getImageData(0, 0, SIZE, SIZE);
-      const drawn = Float32Array.from({ length: SIZE * SIZE }, (_, i) => data[4 * i + 3] / 255);
-      picture = sample ?? (centred.checked ? centre : shrink)(drawn, SIZE, side);
+      picture = sample ?? (centred.checked ? centre : shrink)(drawn(), SIZE, side);
       classify();
     });
   }
