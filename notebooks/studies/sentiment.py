@@ -4,8 +4,7 @@ from functools import partial
 
 from study import chapter, first_losses, keep
 
-NAMES = ("small", "flat", "minilm", "few")  # flat: small, with uniform attention from the start
-ARMS = [{"model": name, "seed": seed} for name in NAMES for seed in range(3)]
+ARMS = [{"model": name, "seed": seed} for name in ("small", "minilm", "few") for seed in range(3)]
 vectors = {}  # MiniLM's, read once
 
 
@@ -45,8 +44,7 @@ def run(model: str, seed: int, *, stop: int | None = None) -> dict:
     here = chapter("12_sentiment", stop)
     if model == "few":
         return few_labels(here, seed)
-    start = here.uniform(here.new_small(seed), (0, 1)) if model == "flat" else None
-    fitted = here.fit_minilm(seed) if model == "minilm" else here.fit_small(seed, start)
+    fitted = here.fit_minilm(seed) if model == "minilm" else here.fit_small(seed)
     if stop:
         return {"losses": first_losses(fitted[1])}
     how = (here.pieces_of, 6, True) if model == "minilm" else (here.rows_of, 2, False)
