@@ -39,4 +39,5 @@ def test_what_cannot_be_marked_is_refused():
 
 
 def test_every_exercise_is_described():
-    assert all(f" {number}, `" in check.__doc__.replace("\n", " ") for number in EXERCISES)
+    described = " ".join(check.__doc__.split())
+    assert all(f" {number}, `" in described for number in EXERCISES)

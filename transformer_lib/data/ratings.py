@@ -84,7 +84,9 @@ def parse(content: bytes) -> list[Rated]:
     return list(found.values())
 
 
-def split(sentences: Sequence[Rated], *, test: int, seed: int = 0) -> tuple[list[Rated], list[Rated]]:
+def split(
+    sentences: Sequence[Rated], *, test: int, seed: int = 0
+) -> tuple[list[Rated], list[Rated]]:
     """Draw some sentences for a test, and leave the rest to learn from.
 
     Args:

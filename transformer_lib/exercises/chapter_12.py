@@ -17,9 +17,9 @@ def check(number: int, mine) -> Mark:
     Args:
         number: of the exercise: 1, `interval(k, n, z)`, the two ends of Wilson's interval for k
             right answers of n, in a last axis of 2; 2, `rollout(maps)`, from weights (layers,
-            heads, seq_len, seq_len), the first layer first, to (seq_len, seq_len); 3, `integrated(slopes,
-            x, x0)`, from gradients at points of the way (steps, seq_len, d_model) to a
-            score for each word, (seq_len,).
+            heads, seq_len, seq_len), the first layer first, to (seq_len, seq_len); 3,
+            `integrated(slopes, x, x0)`, from gradients at points of the way (steps, seq_len,
+            d_model) to a score for each word, (seq_len,).
         mine: the function.
 
     Raises:
