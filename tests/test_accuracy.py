@@ -62,6 +62,6 @@ def test_other_bad_input_is_refused():
         accuracy(row(0, 0))
     with pytest.raises(ValueError, match="first and second must be of one length"):
         better(row(1, 3), row(1, 4))
-    for confidence in (0, 1, 95):
+    for confidence in (-0.1, 1, 95, "0.9"):
         with pytest.raises(ValueError, match="confidence must be in"):
             accuracy(row(1, 3), confidence=confidence)

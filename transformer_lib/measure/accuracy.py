@@ -5,6 +5,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from transformer_lib import checks
+
 
 class Accuracy(NamedTuple):
     """A share of right answers with its interval.
@@ -50,15 +52,14 @@ def accuracy(right: Tensor, *, confidence: float = 0.95) -> Accuracy:
         confidence: how often such an interval holds the share of all questions there could be.
 
     Raises:
-        ValueError: if `right` is not such a row or is empty, or `confidence` is not in (0, 1).
+        ValueError: if `right` is not such a row or is empty, or `confidence` is not in [0, 1).
 
     Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference".
     """
     from scipy.stats import binomtest  # slow to import, and only needed here
 
     _check(right=right)
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must be in (0, 1), got {confidence!r}")
+    checks.probability(confidence=confidence)
     test = binomtest(int(right.sum()), len(right))
     low, high = test.proportion_ci(confidence, method="wilson")
     return Accuracy(test.statistic, float(low), float(high))
