@@ -32,7 +32,7 @@ FAULTS = [
         "the test is learnt from too",
         "return drawn[test:], drawn[:test]",
         "return drawn, drawn[:test]",
-        "a_split_holds_each_sentence_once",
+        "a_split_holds_each_sentence_once_and_hangs_on_the_seed",
     ),
     _ratings(
         "an apostrophe of print is no apostrophe",
@@ -57,7 +57,7 @@ FAULTS = [
         "questions that both get right count as evidence",
         "binomtest(one, one + two)",
         "binomtest(one, len(first))",
-        "the_paired_test_counts",
+        "the_paired_test_counts_what_one_alone_gets_right",
     ),
     # --- reasons
     _reasons(
@@ -70,19 +70,19 @@ FAULTS = [
         "the embedding stays replaced after an error",
         "        finally:\n            handle.remove()",
         "        except ZeroDivisionError:\n            handle.remove()",
-        "the_embedding_is_itself_again",
+        "the_embedding_is_itself_again_even_after_an_error",
     ),
     _reasons(
         "integrated gradients times the word, not its way",
         "return (slope * (vectors - baseline)).sum(dim=-1)",
         "return (slope * vectors).sum(dim=-1)",
-        "a_linear_model_is_explained",
+        "a_linear_model_is_explained_by_its_products_in_every_way",
     ),
     _reasons(
         "the way begins at the baseline, not half a step after",
         "+ 0.5) / steps",
         ") / steps",
-        "integrated_gradients_of_a_cubic",
+        "integrated_gradients_of_a_cubic_by_its_integral",
     ),
     _reasons(
         "the gradient stays in the parameters",
@@ -94,7 +94,7 @@ FAULTS = [
         "leaving out explains the last class",
         "answer = int(whole.argmax())",
         "answer = -1",
-        "leaving_one_out_explains_the_answer",
+        "leaving_one_out_explains_the_answer_that_was_given",
     ),
     _reasons(
         "the words with the lowest scores are struck out",
