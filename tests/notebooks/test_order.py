@@ -24,11 +24,13 @@ ALWAYS = [
     "pretrained.bert.load_bert",  # one line, which chapter 27 opens
     "show.boxes",
     "show.code",
+    "show.contest",
     "show.drawings",
     "show.icon_finder",
     "show.look_up",
     "show.machine",
     "show.masks",
+    "show.line_judge",
     "show.page_models",
     "show.plots",
     "show.pole",
@@ -55,6 +57,7 @@ FLOORS = [
     "measure",
     "show",
     "recipes",
+    "learning",
     "chat",
     "exercises",  # nothing else imports them
     "__main__",
