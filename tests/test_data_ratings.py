@@ -35,6 +35,13 @@ def test_a_line_of_another_form_is_named(line):
         parse((LINES + line).encode())
 
 
+def test_what_is_no_file_is_refused():
+    with pytest.raises(ValueError, match="content must be bytes, got str"):
+        parse(LINES)
+    with pytest.raises(ValueError, match="sentences must be a list, got str"):
+        split(LINES, test=1)
+
+
 def test_the_kinds_come_from_their_files(monkeypatch):
     monkeypatch.setattr(archives, "read", lambda name, member: (name, member))
     monkeypatch.setattr(archives, "read_tar", lambda packed, member: f"1\t1\t{member}".encode())

@@ -190,6 +190,8 @@ def test_bad_input_of_the_score():
         from_vectors(model, model.bert.embedding, IDS.expand(2, -1))
     with pytest.raises(ValueError, match="ids must have at least one token"):
         from_vectors(model, model.bert.embedding, IDS[:, :0])
+    with pytest.raises(ValueError, match="embedding must be a module, got Tensor"):
+        from_vectors(model, model.bert.embedding.weight.detach(), IDS)
     with pytest.raises(ValueError, match="model must be in evaluation mode"):
         from_vectors(model.train(), model.bert.embedding, IDS)
 
@@ -208,7 +210,12 @@ def test_bad_input_of_the_score():
         ),
         (lambda: flips(chance, [[1, 2]], [torch.ones(3)], (1,)), "scores must be a number"),
         (lambda: flips(chance, [[1]], [torch.tensor([torch.nan])], (1,)), "scores must be"),
-        (lambda: flips(chance, [[1, 2]], [torch.ones(2)], (-1,)), "count must be at least 0"),
+        (lambda: flips(chance, [[1, 2]], [torch.ones(2)], (-1,)), r"counts\[0\] must be at least"),
+        (lambda: flips(chance, [[1, 2]], [], (1,)), "scores must be one tensor for each of 1 rows"),
+        (lambda: flips(chance, [[1, 2]], [[1, 2]], (1,)), "scores must be a number"),
+        (lambda: flips(None, [[1, 2]], [torch.ones(2)], (1,)), "chance must be a function"),
+        (lambda: leave_one_out(chance, 5), "row must be a list"),
+        (lambda: strike([1, 2], ["0"]), r"places\[0\] must be a whole number"),
     ],
 )
 def test_bad_input_is_refused(call, said):

@@ -61,8 +61,10 @@ def parse(content: bytes) -> list[Rated]:
         content: UTF-8, with or without its mark, or else Latin-1.
 
     Raises:
-        ValueError: naming the first line that is not of this form.
+        ValueError: if they are no bytes, or naming the first line that is not of this form.
     """
+    if not isinstance(content, bytes):
+        raise ValueError(f"content must be bytes, got {type(content).__name__}")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -98,9 +100,11 @@ def split(
         Those to learn from, in random order too, and those of the test.
 
     Raises:
-        ValueError: if there are not more than `test`.
+        ValueError: if they are no list, or not more than `test`.
     """
     checks.at_least(1, test=test)
+    if not isinstance(sentences, Sequence) or isinstance(sentences, str):
+        raise ValueError(f"sentences must be a list, got {type(sentences).__name__}")
     if test >= len(sentences):
         raise ValueError(f"test must be less than all {len(sentences)} sentences, got {test}")
     order = torch.randperm(len(sentences), generator=random_numbers(seed, 0)).tolist()

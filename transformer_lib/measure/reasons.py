@@ -31,11 +31,15 @@ def from_vectors(model: nn.Module, embedding: nn.Module, ids: Tensor) -> Score:
         ids: token ids (1, seq_len).
 
     Raises:
-        ValueError: if `ids` are not one row, or the model is in training mode.
+        ValueError: if `ids` are not one row, or `model` and `embedding` no modules, or the model
+            is in training mode.
     """
     checks.ids("ids", ids, empty=False)
     if len(ids) != 1:
         raise ValueError(f"ids must be one row, (1, seq_len), got {tuple(ids.shape)}")
+    for name, value in (("model", model), ("embedding", embedding)):
+        if not isinstance(value, nn.Module):
+            raise ValueError(f"{name} must be a module, got {type(value).__name__}")
     if model.training:
         raise ValueError("model must be in evaluation mode: dropout would be taken for a reason")
     with torch.no_grad():
@@ -66,6 +70,7 @@ def gradient(score: Score, vectors: Tensor) -> Tensor:
     Raises:
         ValueError: if `vectors` are not such vectors, or `score` does not give a number a row.
     """
+    _check_function(score=score)
     checks.floating("vectors", vectors, dims=3)
     with torch.enable_grad():
         vectors = vectors.detach().requires_grad_()
@@ -155,6 +160,8 @@ def leave_one_out(chance: Callable[[list[list]], Tensor], row: Sequence) -> Tens
     Source: Zeiler and Fergus 2014 for pictures; Li et al. 2016, "Understanding Neural Networks
     through Representation Erasure".
     """
+    _check_function(chance=chance)
+    _check_list(row=row)
     if len(row) < 2:
         raise ValueError(f"row must have at least 2 tokens, got {len(row)}")
     whole, *without = chance([list(row), *(strike(row, [i]) for i in range(len(row)))])
@@ -163,7 +170,13 @@ def leave_one_out(chance: Callable[[list[list]], Tensor], row: Sequence) -> Tens
 
 
 def strike(row: Sequence, places: Sequence[int]) -> list:
-    """A row without the tokens at these places."""
+    """A row without the tokens at these places.
+
+    Raises:
+        ValueError: if `row` is no list, or `places` no list of whole numbers.
+    """
+    _check_list(row=row, places=places)
+    checks.whole(**{f"places[{n}]": place for n, place in enumerate(places)})
     gone = {*places}
     return [token for i, token in enumerate(row) if i not in gone]
 
@@ -186,18 +199,25 @@ def flips(
         For each count, boolean (rows,): whether the answer is another one.
 
     Raises:
-        ValueError: if a row's scores are not as many as its tokens, or a score is NaN.
+        ValueError: if scores are not as many as rows, a row's scores not as many as its tokens, a
+            score is NaN, or a count below 0.
     """
+    _check_function(chance=chance)
+    _check_list(rows=rows, scores=scores, counts=counts)
+    checks.at_least(0, **{f"counts[{n}]": count for n, count in enumerate(counts)})
+    if len(rows) != len(scores):
+        raise ValueError(
+            f"scores must be one tensor for each of {len(rows)} rows, got {len(scores)}"
+        )
     for row, score in zip(rows, scores, strict=True):
-        if score.shape != (len(row),) or score.isnan().any():
+        if not isinstance(score, Tensor) or score.shape != (len(row),) or score.isnan().any():
             raise ValueError(
-                f"scores must be a number for each of {len(row)} tokens, got {score.tolist()}"
+                f"scores must be a number for each of {len(row)} tokens, got {score!r}"
             )
     before = chance([list(row) for row in rows]).argmax(dim=-1)
     orders = [_order(score) for score in scores]
     found = {}
     for count in counts:
-        checks.at_least(0, count=count)
         left = [
             strike(row, order[: min(count, len(order) - 1)])
             for row, order in zip(rows, orders, strict=True)
@@ -210,3 +230,15 @@ def _order(score: Tensor) -> list[int]:
     """Places from the highest score down; of equal ones the first comes first."""
     order = score.argsort(descending=True, stable=True).tolist()
     return [i for i in order if score[i] != -torch.inf]
+
+
+def _check_function(**values: Callable) -> None:
+    for name, value in values.items():
+        if not callable(value):
+            raise ValueError(f"{name} must be a function, got {type(value).__name__}")
+
+
+def _check_list(**values: Sequence) -> None:
+    for name, value in values.items():
+        if not isinstance(value, Sequence):
+            raise ValueError(f"{name} must be a list, got {type(value).__name__}")
