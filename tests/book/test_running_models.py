@@ -828,6 +828,8 @@ def test_the_models_of_the_book_run_from_a_file(open_page, page):
             assert said.text_content() != before
             press(model, "All words back")
             assert said.text_content() == before
+            model.locator("input").fill("good " * 45)
+            said.get_by_text("It reads the first 40 words.").wait_for()
     assert (tab.errors, tab.failed, tab.outside) == ([], [], [])
     tab.close()
 

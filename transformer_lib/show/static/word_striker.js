@@ -24,7 +24,7 @@ function render({ model, el }) {
   const UNKNOWN = 1;
   const weights = unpack(model.get("data"), model.get("contents"));
 
-  let text = [], struck = new Set(), waiting;
+  let text = [], longer = false, struck = new Set(), waiting;
   const plain = { spellcheck: "false", autocomplete: "off", autocapitalize: "off" };
   const input = make("input", { type: "text", maxlength: "300", ...plain });
   input.setAttribute("aria-label", "The sentence");
@@ -39,7 +39,8 @@ function render({ model, el }) {
   const left = () => text.map((_, i) => i).filter((i) => !struck.has(i));
 
   function read() {
-    text = cut(input.value).slice(0, LONGEST);
+    const all = cut(input.value);
+    [text, longer] = [all.slice(0, LONGEST), all.length > LONGEST];
     struck = new Set();
     sentence.replaceChildren(...text.map((word, i) => {
       const part = button(word, () => strike(i), { "aria-pressed": "false" });
@@ -87,7 +88,8 @@ function render({ model, el }) {
   // The word whose absence moves the score most, in a sentence.
   function strongest(effects, places, chance) {
     const unknown = places.filter((i) => !idOf.has(text[i])).length;
-    const more = unknown ? ` ${unknown} of its words it does not know.` : "";
+    const more = (unknown ? ` ${unknown} of its words it does not know.` : "") +
+      (longer ? ` It reads the first ${LONGEST} words.` : "");
     if (!effects.length) return `Praise ${chance.toFixed(2)}.${more}`;
     const size = effects.map(Math.abs), n = size.indexOf(Math.max(...size));
     return `Praise ${chance.toFixed(2)}. Without “${text[places[n]]}” it would be ` +
