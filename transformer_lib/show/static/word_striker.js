@@ -92,6 +92,7 @@ function render({ model, el }) {
       (longer ? ` It reads the first ${LONGEST} words.` : "");
     if (!effects.length) return `Praise ${chance.toFixed(2)}.${more}`;
     const size = effects.map(Math.abs), n = size.indexOf(Math.max(...size));
+    if (size[n] < 0.005) return `Praise ${chance.toFixed(2)}. No single word moves it.${more}`;
     return `Praise ${chance.toFixed(2)}. Without “${text[places[n]]}” it would be ` +
       `${(chance - effects[n]).toFixed(2)}: no other word moves it more.${more}`;
   }
