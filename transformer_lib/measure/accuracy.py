@@ -90,7 +90,12 @@ def better(first: Tensor, second: Tensor) -> Paired:
 
 def _check(**rows: Tensor) -> None:
     for name, value in rows.items():
-        if not isinstance(value, Tensor) or value.dtype != torch.bool or value.dim() != 1:
+        if (
+            not isinstance(value, Tensor)
+            or value.dtype != torch.bool
+            or value.dim() != 1
+            or value.is_meta
+        ):
             raise ValueError(f"{name} must be a boolean row, (count,), got {value!r}")
         if not len(value):
             raise ValueError(f"{name} must hold at least one answer, got none")
