@@ -122,7 +122,7 @@ FAULTS = [
         "the_page_computes_what_pytorch_does",
     ),
     _striker(
-        "a vocabulary of another length goes through",
+        "words to strike out by a vocabulary of another length",
         "if len(words) != vocab_size:",
         "if len(words) > vocab_size:",
         "bad_input_is_refused",
