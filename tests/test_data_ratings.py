@@ -13,6 +13,7 @@ LINES = "1\t2.5\tA ''fine'' film.\r\n2\t-0.6\tDull\r\n3\t0.5\tSo so\r\n4\t1.0\tc
     [
         LINES.encode(),
         LINES.encode("utf-8-sig"),
+        ("\r\n" + LINES).encode("utf-8-sig"),
         LINES.encode("latin-1"),
         LINES.replace("\r\n", "\n").encode(),
         LINES.replace("\r\n", "\r").encode(),

@@ -11,7 +11,7 @@ _page = faults_of("show/static/word_striker.js", "test_word_striker.py")
 FAULTS = [
     # --- sentences
     _ratings(
-        "a byte order mark becomes part of the text",
+        "a byte order mark is read as a line",
         'content.decode("utf-8-sig")',
         'content.decode("utf-8")',
         "every_form_of_the_file_is_read",
