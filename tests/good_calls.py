@@ -14,6 +14,7 @@ from torch import nn
 
 from transformer_lib.data.episodes import Episodes
 from transformer_lib.data.images import Images
+from transformer_lib.data.ratings import Rated
 from transformer_lib.data.streams import Streams
 from transformer_lib.data.vocabulary import Vocabulary
 from transformer_lib.data.worlds import Doors
@@ -22,6 +23,7 @@ from transformer_lib.layers.cache import KVCache, MemoryCache
 from transformer_lib.layers.feed_forward import FeedForward
 from transformer_lib.layers.multi_head import MultiHeadAttention
 from transformer_lib.layers.relative import RelativeAttention
+from transformer_lib.models.bert import Bert, BertConfig, Classifier
 from transformer_lib.models.decision_transformer import DecisionTransformerConfig
 from transformer_lib.models.gpt import GPT, GPTConfig
 from transformer_lib.models.recurrent import Recurrent, RecurrentConfig
@@ -59,6 +61,15 @@ def vit_config():
 def gpt():
     torch.manual_seed(0)
     return GPT(gpt_config()).eval()
+
+
+def classifier():
+    torch.manual_seed(0)
+    return Classifier(Bert(BertConfig(11, max_len=16, **SMALL)), 2, pool="mean").eval()
+
+
+def each_row():
+    return lambda vectors: vectors.sum(dim=(1, 2))
 
 
 def xl():
@@ -142,6 +153,9 @@ GOOD = {
     "base": lambda: 10000.0,
     "down": lambda: 1,
     "right": lambda: 1,
+    "accuracy.right": lambda: torch.tensor([True, False]),
+    "better.first": lambda: torch.tensor([True, False]),
+    "better.second": lambda: torch.tensor([False, True]),
     "n": lambda: 0,
     "seed": lambda: 0,
     "pad_id": lambda: 0,
@@ -234,7 +248,26 @@ GOOD = {
     "starts": doors,
     "count": lambda: 2,
     "fields": lambda: torch.tensor([0, 1]),
+    "chance": lambda: lambda rows: torch.tensor([[len(row), 2.0] for row in rows]),
+    "vectors": lambda: torch.ones(1, 3, 4),
     # where a name means something else
+    "integrated_gradients.baseline": lambda: torch.zeros(4),
+    "strike.places": lambda: [0],
+    "flips.counts": lambda: (1,),
+    "parse.content": lambda: b"1\t2.5\tA fine film\n",
+    "split.sentences": lambda: [Rated("fine", 1, 2.0), Rated("dull", 0, -2.0)],
+    "from_vectors.model": classifier,
+    "from_vectors.embedding": lambda: nn.Identity(),
+    "from_vectors.ids": lambda: torch.tensor([[1, 2]]),
+    "gradient.score": each_row,
+    "gradient_norm.score": each_row,
+    "gradient_times_input.score": each_row,
+    "integrated_gradients.score": each_row,
+    "leave_one_out.row": lambda: [1, 2, 3],
+    "strike.row": lambda: [1, 2, 3],
+    "flips.rows": lambda: [[1, 2, 3]],
+    "flips.scores": lambda: [torch.ones(3)],
+    "split.test": lambda: 1,
     "DecisionTransformer.config": wish_config,
     "DecisionTransformer.forward.steps": lambda: torch.zeros(2, 3, dtype=torch.long),
     "DecisionTransformer.embed.steps": lambda: torch.zeros(2, 3, dtype=torch.long),

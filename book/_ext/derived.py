@@ -30,7 +30,8 @@ DERIVED = {
         "measure.tagging",
         "recipes.verses_bert",
     ],
-    14: ["layers.patches", "models.vit", "measure.maps.attention_rollout", "recipes.digits_vit"],
+    12: ["measure.accuracy", "measure.maps.attention_rollout", "measure.reasons"],
+    14: ["layers.patches", "models.vit", "recipes.digits_vit"],
     15: [
         "layers.places",
         "models.detection",

@@ -18,6 +18,7 @@ IN_FORM = [
     "02_multi_head",
     "07_transformer",
     "10_gpt",
+    "12_sentiment",
     "20_recurrence",
     "25_scaling",
     "26_which_attention",
