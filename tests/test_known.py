@@ -34,7 +34,27 @@ def test_each_sentence_says_who_was_asked_and_what_was_new():
     assert toy().said("each", 1, 2) == "Layer 1: c looks at “b” and takes y: 2 of 3."
     assert toy().said("each", 2, 2) == "Layer 2: c looks at “b” and takes x: 3 of 3."
     assert toy().said("each", 2, 1) == "Layer 2: b finds nothing new. It knows 2 of 3."
+    none = torch.zeros_like(KNOWN)
+    nothing = toy(ways={"each": way(known=none)}).said("each", 0, 2)
+    assert nothing == "Before the first layer: c knows 0 of 3."
     assert toy().said("each", 1, 0) == "Layer 1: a finds nothing new. It knows 1 of 3."
+
+
+def test_what_must_be_guessed_is_outlined_and_said():
+    guess = toy(wanted=[1, -1, 2], ways={"each": way(looks=None)})
+    assert guess.said("each", 1, 0).endswith("It must guess y, which it has not read.")
+    assert guess.said("each", 1, 2).endswith("c takes y: 2 of 3. It must guess z, and has read it.")
+    assert "guess" not in guess.said("each", 1, 1)
+    page = guess._repr_html_()
+    assert page.count('class="wanted"') == page.count('class="has wanted"') == 1
+    assert told_to_the_script(page)[0]["looks"] == [[-1] * 3] * 2
+
+
+def test_what_the_slider_counts_is_said():
+    steps = toy(unit="step")
+    assert steps.said("each", 0, 2).startswith("Before the first step: c knows")
+    assert steps.said("each", 1, 2).startswith("Step 1: c looks at")
+    assert "<label>steps <input" in steps._repr_html_()
 
 
 def test_the_first_state_is_drawn_without_a_script():
@@ -87,6 +107,8 @@ def test_a_way_that_cannot_be(changes, said):
         ({"asks": 3}, "asks must be from 0 to 2, got 3"),
         ({"asks": -1}, "asks must be from 0 to 2, got -1"),
         ({"asks": 1.0}, "asks must be a whole number"),
+        ({"wanted": [0, 1]}, "wanted must name a fact for each token"),
+        ({"wanted": [0, 1, 3]}, "wanted must name a fact for each token"),
     ],
 )
 def test_a_toy_that_cannot_be(changes, said):

@@ -1,4 +1,4 @@
-"""What each token knows after each layer: a grid that fills up, layer by layer.
+"""What each token knows after each layer, or step: a grid that fills up.
 
 Python draws the first state and writes every sentence, so the figure stands where no script runs;
 static/known.js shows another layer, another token, or another way of looking.
@@ -18,7 +18,7 @@ from transformer_lib import checks
 from transformer_lib.show.canvas import STYLE, WIDTH
 
 _STATIC = Path(__file__).parent / "static"
-_LEFT, _TOP, _ROW = 142, 64, 18  # where the grid begins, and the height of a row
+_LEFT, _TOP, _ROW = 154, 70, 18  # where the grid begins, and the height of a row
 
 
 @dataclass(frozen=True)
@@ -27,14 +27,15 @@ class Way:
 
     Args:
         known: boolean (num_layers + 1, tokens, facts), before the first layer and after each.
-        looks: (num_layers, tokens), the token that each looks at in each layer; -1 for none.
+        looks: (num_layers, tokens), the token that each looks at in each layer, -1 for none; or
+            None, where none can be named.
 
     Raises:
         ValueError: if the shapes do not go together, or what was known is forgotten.
     """
 
     known: Tensor
-    looks: Tensor
+    looks: Tensor | None = None
 
     def __post_init__(self):
         if self.known.dim() != 3 or self.known.dtype != torch.bool:
@@ -43,7 +44,7 @@ class Way:
                 f"got {self.known.dtype} {tuple(self.known.shape)}"
             )
         layers, tokens, _ = self.known.shape
-        if self.looks.shape != (layers - 1, tokens):
+        if self.looks is not None and self.looks.shape != (layers - 1, tokens):
             raise ValueError(
                 f"looks must be (num_layers, tokens) = {(layers - 1, tokens)}, "
                 f"got {tuple(self.looks.shape)}"
@@ -66,6 +67,8 @@ class Known:
         tokens: a string each.
         facts: a string each.
         asks: the token that is picked at first.
+        wanted: for each token the fact that it must guess, and should not know; -1 for none.
+        unit: what the slider counts.
         caption: one sentence that says what to try.
 
     Raises:
@@ -80,6 +83,8 @@ class Known:
         *,
         asks: int,
         caption: str,
+        wanted: Sequence[int] | None = None,
+        unit: str = "layer",
     ):
         if len({way.known.shape for way in ways.values()}) != 1:
             raise ValueError("ways must be of one size, and at least one")
@@ -94,8 +99,11 @@ class Known:
         checks.whole(asks=asks)
         if not 0 <= asks < len(tokens):
             raise ValueError(f"asks must be from 0 to {len(tokens) - 1}, got {asks}")
+        self.wanted = [-1] * len(tokens) if wanted is None else list(wanted)
+        if len(self.wanted) != len(tokens) or not all(-1 <= w < len(facts) for w in self.wanted):
+            raise ValueError(f"wanted must name a fact for each token, or -1, got {self.wanted}")
         self.ways, self.tokens, self.facts = dict(ways), list(tokens), list(facts)
-        self.asks, self.caption, self.num_layers = asks, caption, layers - 1
+        self.asks, self.caption, self.num_layers, self.unit = asks, caption, layers - 1, unit
 
     def said(self, name: str, layer: int, token: int) -> str:
         """What a token found in a layer, and how much it knows after it."""
@@ -103,22 +111,33 @@ class Known:
         known = way.known[layer, token]
         total = f"{known.sum().item()} of {len(self.facts)}"
         if layer == 0:
-            return f"Before the first layer: {who} knows {total}, {self._listed(known)}."
-        seen = way.looks[layer - 1, token].item()
-        new = known & ~way.known[layer - 1, token]
-        if seen < 0 or not new.any():
-            return f"Layer {layer}: {who} finds nothing new. It knows {total}."
-        taken = self._listed(new)
-        return f"Layer {layer}: {who} looks at “{self.tokens[seen]}” and takes {taken}: {total}."
+            found = f"Before the first {self.unit}: {who} knows {total}{self._listed(known)}."
+        elif not (new := known & ~way.known[layer - 1, token]).any():
+            found = f"{self.unit.capitalize()} {layer}: {who} finds nothing new. It knows {total}."
+        else:
+            seen = -1 if way.looks is None else way.looks[layer - 1, token].item()
+            at = f" looks at “{self.tokens[seen]}” and" if seen >= 0 else ""
+            found = f"{self.unit.capitalize()} {layer}: {who}{at} takes{self._listed(new)[1:]}: {total}."
+        if (wanted := self.wanted[token]) < 0:
+            return found
+        return f"{found} It must guess {self.facts[wanted]}{self._whether(known[wanted])}."
+
+    def _whether(self, known: Tensor) -> str:
+        return ", and has read it" if known else ", which it has not read"
 
     def _listed(self, known: Tensor) -> str:
-        return ", ".join(name for name, here in zip(self.facts, known, strict=True) if here)
+        """The facts, a comma before each."""
+        return "".join(f", {name}" for name, here in zip(self.facts, known, strict=True) if here)
 
     def _repr_html_(self) -> str:
         told = {
             name: {
                 "since": [way.since(token) for token in range(len(self.tokens))],
-                "looks": way.looks.tolist(),
+                "looks": (
+                    [[-1] * len(self.tokens)] * self.num_layers
+                    if way.looks is None
+                    else way.looks.tolist()
+                ),
                 "said": [
                     [self.said(name, layer, token) for token in range(len(self.tokens))]
                     for layer in range(self.num_layers + 1)
@@ -141,7 +160,7 @@ class Known:
         )
 
     def __repr__(self) -> str:
-        return f"What {len(self.tokens)} tokens know after {self.num_layers} layers"
+        return f"What {len(self.tokens)} tokens know after {self.num_layers} {self.unit}s"
 
     def _controls(self, own: str) -> str:
         ways = "".join(
@@ -154,7 +173,7 @@ class Known:
             for i, token in enumerate(self.tokens)
         )
         return (
-            '<div class="known-controls"><label>layers <input type="range" min="0" '
+            f'<div class="known-controls"><label>{escape(self.unit)}s <input type="range" min="0" '
             f'max="{self.num_layers}" value="0" disabled data-lm-suppress-shortcuts="true">'
             "<output>0</output></label>"
             f"<label>who looks <select disabled>{options}</select></label>{ways}</div>"
@@ -173,15 +192,15 @@ class Known:
             y = _TOP + _ROW * i
             row = "".join(
                 f'<rect x="{_LEFT + j * cell + 0.5:.1f}" y="{y + 0.5}" width="{cell - 1:.1f}" '
-                f'height="{_ROW - 1}"{has}/><text x="{_LEFT + (j + 0.5) * cell:.1f}" '
-                f'y="{y + _ROW / 2}">{mark}</text>'
+                f'height="{_ROW - 1}"{self._kind(i, j, known)}/>'
+                f'<text x="{_LEFT + (j + 0.5) * cell:.1f}" y="{y + _ROW / 2}">'
+                f"{'0' if known[i, j] else ''}</text>"
                 for j in range(len(self.facts))
-                for has, mark in [(' class="has"', "0") if known[i, j] else ("", "")]
             )
             chosen = " asks" if i == self.asks else ""
             body += (
-                f'<g class="known-row{chosen}"><rect class="whole" x="0" y="{y}" '
-                f'width="{WIDTH - 2}" height="{_ROW}"/><text class="right" x="{_LEFT - 5}" '
+                f'<g class="known-row{chosen}"><rect class="whole" x="1" y="{y}" '
+                f'width="{WIDTH - 3}" height="{_ROW}"/><text class="right" x="{_LEFT - 5}" '
                 f'y="{y + _ROW / 2}">{escape(token)}</text>{row}</g>'
             )
         said = self.said(next(iter(self.ways)), 0, self.asks)
@@ -190,3 +209,7 @@ class Known:
             f'aria-label="{escape(said)}" '
             f'viewBox="0 0 {WIDTH} {_TOP + _ROW * len(self.tokens) + 4}">{body}</svg>'
         )
+
+    def _kind(self, token: int, fact: int, known: Tensor) -> str:
+        kinds = ["has"] * known[token, fact].item() + ["wanted"] * (self.wanted[token] == fact)
+        return f' class="{" ".join(kinds)}"' if kinds else ""
