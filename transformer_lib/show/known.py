@@ -110,14 +110,15 @@ class Known:
         way, who = self.ways[name], self.tokens[token]
         known = way.known[layer, token]
         total = f"{known.sum().item()} of {len(self.facts)}"
+        at = f"{self.unit.capitalize()} {layer}"
         if layer == 0:
             found = f"Before the first {self.unit}: {who} knows {total}{self._listed(known)}."
         elif not (new := known & ~way.known[layer - 1, token]).any():
-            found = f"{self.unit.capitalize()} {layer}: {who} finds nothing new. It knows {total}."
+            found = f"{at}: {who} finds nothing new. It knows {total}."
         else:
             seen = -1 if way.looks is None else way.looks[layer - 1, token].item()
-            at = f" looks at “{self.tokens[seen]}” and" if seen >= 0 else ""
-            found = f"{self.unit.capitalize()} {layer}: {who}{at} takes{self._listed(new)[1:]}: {total}."
+            looks = f" looks at “{self.tokens[seen]}” and" if seen >= 0 else ""
+            found = f"{at}: {who}{looks} takes{self._listed(new)[1:]}: {total}."
         if (wanted := self.wanted[token]) < 0:
             return found
         return f"{found} It must guess {self.facts[wanted]}{self._whether(known[wanted])}."
