@@ -4,7 +4,7 @@ from study import KEPT, chapter, keep
 
 RATES = {"bag of words": (0.01, 0.03, 0.1), "encoder": (0.002, 0.004, 0.008)}
 ARMS = [
-    {"model": model, "lr": lr, "steps": 1050, "seed": seed}
+    {"model": model, "lr": lr, "steps": 700, "seed": seed}
     for model, rates in RATES.items()
     for lr in rates
     for seed in range(3)
