@@ -17,6 +17,7 @@ IN_FORM = [
     "01_attention",
     "02_multi_head",
     "05_encoder",
+    "06_decoder",
     "07_transformer",
     "10_gpt",
     "12_sentiment",
