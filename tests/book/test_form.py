@@ -16,6 +16,8 @@ from sections import FOLDED, in_the_open
 IN_FORM = [
     "01_attention",
     "02_multi_head",
+    "05_encoder",
+    "06_decoder",
     "07_transformer",
     "10_gpt",
     "12_sentiment",

@@ -27,6 +27,7 @@ ALWAYS = [
     "show.contest",
     "show.drawings",
     "show.icon_finder",
+    "show.known",
     "show.look_up",
     "show.machine",
     "show.masks",
