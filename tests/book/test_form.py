@@ -16,6 +16,7 @@ from sections import FOLDED, in_the_open
 IN_FORM = [
     "01_attention",
     "02_multi_head",
+    "03_positions",
     "07_transformer",
     "10_gpt",
     "20_recurrence",

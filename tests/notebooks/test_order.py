@@ -39,6 +39,7 @@ ALWAYS = [
     "show.whole",
     "show.widgets",
     "show.word_finder",
+    "show.word_order",
 ]
 
 # A folder, or a file beside the folders, imports only what stands before it here, and itself.
