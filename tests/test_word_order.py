@@ -66,6 +66,7 @@ def test_words_are_words_and_never_markup():
         ({"words": ["a"], "x": torch.ones(1, 8)}, "words must be .* two or more, got 1"),
         ({"x": torch.ones(3, 6)}, "x must be"),
         ({"swap": (1, 1)}, "swap must be two places from 0 to 2"),
+        ({"swap": 5}, "swap must be two places from 0 to 2, got 5"),
         ({"swap": (0, 3)}, "swap must be two places from 0 to 2"),
         ({"layer": torch.nn.Linear(8, 8)}, "layer must be a MultiHeadAttention, got Linear"),
         ({"layer": MultiHeadAttention(8, 2, causal=True)}, "layer must see all words"),

@@ -44,7 +44,7 @@ FAULTS = [
     ),
     _order(
         "words: one place is swapped with itself",
-        "len({*swap}) != 2 or",
+        "len(places) != 2 or",
         "",
         "what_does_not_fit_is_refused",
     ),

@@ -58,14 +58,19 @@ class WordOrder:
         if layer.causal or layer.rotary is not None or layer.alibi is not None:
             raise ValueError("layer must see all words and know no positions, got one that does")
         checks.features("x", x, layer.d_model, like=layer.q_proj.weight, dims=2)
+        if not x.isfinite().all():
+            raise ValueError("x must be finite, got NaN or infinity in it")
         checks.multiple(_ROW, d_model=layer.d_model)
         checks.even(head_dim=layer.head_dim)
         if not isinstance(words, list | tuple) or not all(isinstance(w, str) for w in words):
             raise ValueError(f"words must be a list of strings, got {words!r}")
         if len(words) != len(x) or len(words) < 2:
             raise ValueError(f"words must be one for each row of x, two or more, got {len(words)}")
-        if len({*swap}) != 2 or not {*swap} <= {*range(len(words))}:
+        places = {*swap} if isinstance(swap, list | tuple) else set()
+        if len(places) != 2 or not places <= {*range(len(words))}:
             raise ValueError(f"swap must be two places from 0 to {len(words) - 1}, got {swap!r}")
+        if not isinstance(caption, str):
+            raise ValueError(f"caption must be a string, got {caption!r}")
         self.words, self.swap, self.caption = list(words), tuple(swap), caption
         self.x, self.num_heads = x, layer.num_heads
         self.parts = {name: getattr(layer, name) for name in _PARTS}
