@@ -21,6 +21,7 @@ EXERCISES = sorted((PACKAGE / "exercises").glob("chapter_*.py"))
 
 ALWAYS = [
     "data",
+    "pretrained.bert.load_bert",  # one line, which chapter 27 opens
     "show.boxes",
     "show.code",
     "show.contest",
@@ -40,6 +41,7 @@ ALWAYS = [
     "show.widgets",
     "show.word_finder",
     "show.word_order",
+    "show.word_striker",
 ]
 
 # A folder, or a file beside the folders, imports only what stands before it here, and itself.
