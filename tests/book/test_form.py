@@ -16,8 +16,12 @@ from sections import FOLDED, in_the_open
 IN_FORM = [
     "01_attention",
     "02_multi_head",
+<<<<<<< HEAD
     "05_encoder",
     "06_decoder",
+=======
+    "03_positions",
+>>>>>>> form3
     "07_transformer",
     "10_gpt",
     "12_sentiment",

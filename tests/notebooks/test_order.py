@@ -41,6 +41,7 @@ ALWAYS = [
     "show.whole",
     "show.widgets",
     "show.word_finder",
+    "show.word_order",
     "show.word_striker",
 ]
 
