@@ -17,6 +17,7 @@ IN_FORM = [
     "01_attention",
     "02_multi_head",
     "07_transformer",
+    "09_recurrent",
     "10_gpt",
     "20_recurrence",
     "26_which_attention",
