@@ -218,13 +218,13 @@ def _draw_loop(sheet, loop, count, weights, y, letters, sounds) -> float:
 def _column(sheet: Canvas, parts: Sequence[Event], x: float, y: float, width: float) -> float:
     """Boxes under one another, each with the shape of what it gives; returns where they end."""
     for part in parts:
-        sheet.line((x, y), (x, y + 14))
+        sheet.line((x, y), (x, y + 12))
         note = f"{type(part.part).__name__} · {part.num_weights:,}"
         said = f"{part.name}, {part.num_weights:,} weights"
-        sheet.box(x, y + 34, width, 38, part.own_name, "weights score", note=note, said=said)
+        sheet.box(x, y + 30, width, 36, part.own_name, "weights score", note=note, said=said)
         got = part.got if isinstance(part.got, Tensor) else part.got.data  # of packed rows: all
-        sheet.text(x, y + 63, shape_of(got), "shape")
-        y += 72
+        sheet.text(x, y + 57, shape_of(got), "shape")
+        y += 64
     return y
 
 
