@@ -19,7 +19,9 @@ IN_FORM = [
     "07_transformer",
     "09_recurrent",
     "10_gpt",
+    "12_sentiment",
     "20_recurrence",
+    "25_scaling",
     "26_which_attention",
     "28_own_data",
 ]
