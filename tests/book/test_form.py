@@ -16,13 +16,11 @@ from sections import FOLDED, in_the_open
 IN_FORM = [
     "01_attention",
     "02_multi_head",
-<<<<<<< HEAD
+    "03_positions",
     "05_encoder",
     "06_decoder",
-=======
-    "03_positions",
->>>>>>> form3
     "07_transformer",
+    "09_recurrent",
     "10_gpt",
     "12_sentiment",
     "20_recurrence",
