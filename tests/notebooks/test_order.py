@@ -32,6 +32,7 @@ ALWAYS = [
     "show.pole",
     "show.scene_painter",
     "show.studies",
+    "show.translator",
     "show.whole",
     "show.widgets",
     "show.word_finder",
