@@ -21,6 +21,7 @@ EXERCISES = sorted((PACKAGE / "exercises").glob("chapter_*.py"))
 
 ALWAYS = [
     "data",
+    "show.alignment",
     "show.boxes",
     "show.code",
     "show.drawings",
