@@ -12,6 +12,7 @@ def test_a_line_for_each_look_that_counts():
     svg = drawing.svg()
     assert svg.count('class="line"') == 3
     assert [svg.count(f"<title>{w}</title>") for w in ("0.90", "0.10", "1.00")] == [1, 1, 1]
+    assert "M140 68L220 16" in svg  # from the third word read to the first one written
     assert "Most of all, the at das; old at alte." in svg
     assert "&lt;Haus&gt;" in svg
     assert drawing.height > 16 + 2 * 26
