@@ -181,7 +181,7 @@ def leaks(train: Sequence[Pair], held_out: Sequence[Pair], *, share: float = 0.5
         for n, pair in enumerate(held_out):
             grams = _grams(pair[side])
             shared = Counter(place for gram in grams for place in where.get(gram, ()))
-            for place, count in shared.items():
+            for place, count in sorted(shared.items()):
                 if count > share * len(grams):
                     found.setdefault(place, n)
     return found
