@@ -30,6 +30,11 @@ DERIVED = {
         "measure.tagging",
         "recipes.verses_bert",
     ],
+    13: [
+        "measure.translation",
+        "measure.word_table",
+        "recipes.translation",
+    ],
     14: ["layers.patches", "models.vit", "measure.maps.attention_rollout", "recipes.digits_vit"],
     15: [
         "layers.places",

@@ -21,6 +21,7 @@ EXERCISES = sorted((PACKAGE / "exercises").glob("chapter_*.py"))
 
 ALWAYS = [
     "data",
+    "show.alignment",
     "show.boxes",
     "show.code",
     "show.drawings",
@@ -34,6 +35,7 @@ ALWAYS = [
     "show.scene_painter",
     "show.studies",
     "show.towers",
+    "show.translator",
     "show.whole",
     "show.widgets",
     "show.word_finder",
