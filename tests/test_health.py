@@ -32,7 +32,11 @@ def test_every_check_has_a_patient():
     assert [check.name for check in CHECKS] == list(PATIENTS)
 
 
-@pytest.mark.parametrize("name", SUBJECTS)
+# CLIP's scores are cosines between the pairs of a batch: no class that a target could name.
+CLASSIFIERS = [name for name in SUBJECTS if "clip" not in name]
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
 def test_nothing_is_found_on_a_healthy_model(name):
     torch.manual_seed(0)
     subject = SUBJECTS[name]

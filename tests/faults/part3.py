@@ -211,8 +211,8 @@ FAULTS = [
     ),
     _vit(
         "ViT: the class is read before the last norm",
-        "        return self.encoder(self.dropout(self.embed(images)))\n",
-        "        x = self.dropout(self.embed(images))\n"
+        "        return self.encoder(self.dropout(self.embedding_norm(self.embed(images))))\n",
+        "        x = self.dropout(self.embedding_norm(self.embed(images)))\n"
         "        for layer in self.encoder.layers:\n"
         "            x = layer(x)\n"
         "        return x\n",
