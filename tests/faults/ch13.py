@@ -17,19 +17,19 @@ FAULTS = [
         "a leak needs half of the runs, not more",
         "if count > share * len(grams):",
         "if count >= share * len(grams):",
-        "a_leak_is_more_than_half_of_the_runs",
+        "a_leak_is_more_than_half_of_the_runs_of_four_in_either_language",
     ),
     _pairs(
         "leaks in the source alone",
         "for side in (0, 1):",
         "for side in (0,):",
-        "a_leak_is_more_than_half_of_the_runs",
+        "a_leak_is_more_than_half_of_the_runs_of_four_in_either_language",
     ),
     _pairs(
         "capitals hide a leak",
         "row = words(text.lower())",
         "row = words(text)",
-        "a_leak_is_more_than_half_of_the_runs",
+        "a_leak_is_more_than_half_of_the_runs_of_four_in_either_language",
     ),
     _pairs(
         "a split by verse",
@@ -117,9 +117,9 @@ FAULTS = [
         "the_page_computes_what_pytorch_does",
     ),
     _cutter(
-        "the last that was learnt is joined first",
-        "best = Math.min(best, of(i));",
-        "if (of(i) < most) best = best < most ? Math.max(best, of(i)) : of(i);",
+        "the high byte first",
+        "numbers.getUint16(at, true)",
+        "numbers.getUint16(at, false)",
         "the_page_cuts_as_python_does",
     ),
     _widget(

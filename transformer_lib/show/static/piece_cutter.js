@@ -17,8 +17,8 @@ function render({ model, el }) {
     number.textContent = known.toLocaleString("en");
     pieces.replaceChildren(...ids.map((id) => make("span", {}, pieceName(id, table))));
     const next = nextMerge(ids, table, known);
-    said.textContent = `${ids.length} pieces for ${new TextEncoder().encode(input.value).length} ` +
-      `bytes. ${next}`;
+    const size = new TextEncoder().encode(input.value).length + 1; // with the blank in front
+    said.textContent = `${ids.length} pieces for ${size} bytes. ${next}`;
   }
 
   // The next merge that would change this text: the slider can jump to it.
