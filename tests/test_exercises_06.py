@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from transformer_lib.exercises.chapter_06 import EXERCISES, check
+from transformer_lib.exercises.chapter_06 import check
 
 
 def one_by_one(logits, target, shift=1, skip=True):
@@ -32,7 +32,11 @@ def word_by_word(guessed, says, skip=True):
 
 
 def letters(guessed, says):
-    right = [a == b for a, b in zip(guessed.flatten(), says.flatten(), strict=True) if b]
+    right = [
+        a == b
+        for a, b in zip(guessed.flatten().tolist(), says.flatten().tolist(), strict=True)
+        if b
+    ]
     return torch.tensor(sum(right) / len(right), dtype=torch.float64)
 
 
@@ -61,12 +65,6 @@ def test_an_answer_is_known_however_it_is_written(number, answer, said):
         assert said in mark
 
 
-def test_every_known_mistake_is_told_from_the_others():
-    for number, exercise in EXERCISES.items():
-        for said, mistake in exercise.mistakes.items():
-            assert check(number, mistake) == f"Not yet. It looks like this: {said}"
-
-
 @pytest.mark.parametrize(
     ("number", "answer", "said"),
     [
@@ -79,8 +77,3 @@ def test_every_known_mistake_is_told_from_the_others():
 )
 def test_an_unknown_mistake_is_told_a_property(number, answer, said):
     assert said in check(number, answer)
-
-
-def test_there_is_no_other_exercise():
-    with pytest.raises(ValueError, match="number must be one of 1, 2, 3, got 4"):
-        check(4, table)

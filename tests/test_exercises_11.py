@@ -3,20 +3,7 @@
 import pytest
 import torch
 
-from transformer_lib.exercises.chapter_11 import EXERCISES, check
-
-
-@pytest.mark.parametrize("number", EXERCISES)
-def test_the_right_answer_is_right(number):
-    assert check(number, EXERCISES[number].right).startswith("Right")
-
-
-@pytest.mark.parametrize(
-    ("number", "said"), [(n, said) for n, e in EXERCISES.items() for said in e.mistakes]
-)
-def test_every_known_mistake_is_told_from_the_others(number, said):
-    mistake = EXERCISES[number].mistakes[said]
-    assert check(number, mistake) == f"Not yet. It looks like this: {said}"
+from transformer_lib.exercises.chapter_11 import check
 
 
 @pytest.mark.parametrize(
@@ -33,12 +20,3 @@ def test_a_new_mistake_is_told_which_property_it_breaks(number, answer, said):
     mark = check(number, answer)
     assert said in mark.split("\n")[0]
     assert "and should give" in mark
-
-
-def test_what_cannot_be_marked_is_refused():
-    with pytest.raises(ValueError, match="number must be one of 1, 2, 3, got 4"):
-        check(4, len)
-
-
-def test_every_exercise_is_described():
-    assert all(f" {number}, `" in check.__doc__.replace("\n", " ") for number in EXERCISES)

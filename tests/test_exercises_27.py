@@ -82,8 +82,3 @@ def test_the_way_back_is_named():
         return torch.cat([h.roll(width // 2, 0) for h in halves(rows, heads).split(width)])
 
     assert "changed places" in check(2, turned)
-
-
-def test_there_are_four():
-    with pytest.raises(ValueError, match="number must be one of 1, 2, 3, 4, got 5"):
-        check(5, mean)

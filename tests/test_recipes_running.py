@@ -180,7 +180,6 @@ def memories(*parts):
     ]
 
 
-READ = "straight", "moved", "straight"  # by the model of icons, the third time among all names
 AT_THE_END = [
     ("dev", "trained"),
     ("dev", "rounded"),
@@ -320,7 +319,12 @@ EXPECTED = {
         500,
         50,
         (0.02, 5e-3, 0.05),
-        [(kind, state) for state in ("trained", "rounded") for kind in READ],
+        [
+            ("straight", "trained"),
+            ("moved", "trained"),
+            ("straight", "rounded"),
+            ("moved", "rounded"),
+        ],
         [
             r"\| test, float32 \| 0.001 \| 0.501 \| 0.002 \| 0.502 \| 0.003 \| 0.503 \|",
             r"\| test, float16 \| 0.004 \| 0.504 \| 0.005 \| 0.505 \| 0.006 \| 0.506 \|",

@@ -114,8 +114,8 @@ FAULTS = [
     ),
     _recipe(
         "names of the test are not among all names",
-        "torch.cat([straight, image",
-        "torch.cat([straight[:, :0], image",
+        "torch.cat([straight, pictures",
+        "torch.cat([straight[:, :0], pictures",
         "it_asks_among_the_names_of_the_test_and_then_among_all",
     ),
     _finder(

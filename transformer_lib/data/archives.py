@@ -23,10 +23,8 @@ import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
-import pooch
-
 from transformer_lib import checks
-from transformer_lib.data.downloads import VARIABLE
+from transformer_lib.data.downloads import folder_of
 
 
 class Archive(NamedTuple):
@@ -75,7 +73,7 @@ ARCHIVES = {
 
 def folder() -> Path:
     """Where the archives lie."""
-    return Path(os.environ.get(VARIABLE) or pooch.os_cache("transformer_lib")) / "archives"
+    return folder_of("archives")
 
 
 def path(name: str) -> Path:

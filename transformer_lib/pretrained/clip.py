@@ -68,7 +68,7 @@ def load_clip(folder: str | os.PathLike, *, dtype: torch.dtype | None = None) ->
     image_tower = ViT(vision_config(published["vision_config"], width))
     text_tower = TextTower(text_config(published["text_config"], width))
     # The published scale has no bound in the model: training kept it at 100 or below.
-    model = CLIP(CLIPConfig(max_scale=float("1e30")), image_tower, text_tower).to(dtype)
+    model = CLIP(CLIPConfig(max_scale=1e30), image_tower, text_tower).to(dtype)
     fill_weights(model, _with_biases(read_weights(folder), image_tower), CLIP_NAMES)
     return model.eval()
 

@@ -69,9 +69,10 @@ def evaluate(model: CLIP, data: IconSet, part: str = "test") -> dict[str, float]
     icons = getattr(data, part)
     names = model.texts(name_ids(icons.names, data.vocabulary))
     others = model.texts(name_ids(data.train.names, data.vocabulary))
-    straight = image_vectors(model, icons.images) @ names.T
+    pictures = image_vectors(model, icons.images)
+    straight = pictures @ names.T
     moved = image_vectors(model, moved_pictures(icons.images)) @ names.T
-    among_all = torch.cat([straight, image_vectors(model, icons.images) @ others.T], dim=1)
+    among_all = torch.cat([straight, pictures @ others.T], dim=1)
     scores = {"straight": straight, "moved": moved, "among all names": among_all}
     return {
         f"{what}, R@{k}": share
