@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transformer_lib.data import archives, translations
+from transformer_lib.data import archives, downloads, translations
 from transformer_lib.data.translations import (
     Pair,
     aligned,
@@ -109,7 +109,7 @@ def test_what_is_left_is_short_alike_in_length_and_does_not_leak():
 
 
 def test_a_missing_archive_says_how_to_fetch_it(monkeypatch, tmp_path):
-    monkeypatch.setenv(archives.VARIABLE, str(tmp_path))
+    monkeypatch.setenv(downloads.VARIABLE, str(tmp_path))
     translations._verses.cache_clear()
     with pytest.raises(FileNotFoundError, match="fetch it with `make archives`"):
         load_translation("segond")
