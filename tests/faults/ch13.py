@@ -129,7 +129,7 @@ FAULTS = [
         "bad_input_is_refused",
     ),
     _lines(
-        "rows and columns are exchanged",
+        "reading and writing are exchanged",
         "M{LEFT} {_y(j)}L{RIGHT} {_y(i)}",
         "M{LEFT} {_y(i)}L{RIGHT} {_y(j)}",
         "a_line_for_each_look_that_counts",
