@@ -45,6 +45,8 @@ SKIPPED = {
     "checks": "are the refusals themselves",
     "recipes": "train for minutes, or need a trained model",
     "chat": "load a published model, or need one",
+    "learning": "reads a file of the user's, refused line by line in test_learning",
+    "LineJudge|line_judge": "takes words and numbers of a table",
     "kernels": "are called by attention alone, behind its checks",
     "decay|split_heads|join_heads|state_before": "are called by layers alone, behind their checks",
     "downloads": "ask the network",

@@ -30,6 +30,7 @@ KINDS = {
     "learned": SMALL,
     "anchors": replace(SMALL, queries="anchors", num_encoder_layers=0, norm_first=True),
     "refined": replace(SMALL, queries="anchors", refine=True, base=20.0),
+    "one by one": replace(SMALL, no_object=False),
 }
 EVERY = pytest.mark.parametrize("config", KINDS.values(), ids=KINDS)
 
@@ -176,7 +177,8 @@ def test_pictures_are_seen_patch_by_patch(config):
         for got, wanted in zip(model(images), expected, strict=True):
             assert_close(got, wanted, **EXACT)
         assert len(expected) == 2
-        assert expected[-1].logits.shape == (2, 4, 4)  # one more class than there are
+        classes = 3 + config.no_object  # with it one more class than there are
+        assert expected[-1].logits.shape == (2, 4, classes)
         assert expected[-1].boxes.shape == (2, 4, 4)
         assert all(0 < number < 1 for number in expected[-1].boxes.flatten().tolist())
 
@@ -278,6 +280,22 @@ def test_a_fresh_model_starts_as_described(queries):
     assert other.std() > 0.05
 
 
+def test_asked_one_by_one_every_class_starts_improbable():
+    model = DETR(replace(SMALL, no_object=False, d_model=128), ViT(EYES))
+    assert model.class_head.weight.shape == (3, 128)
+    said = model.probabilities(model.detect(torch.rand(2, 3, 3, 6))[-1].logits)
+    assert said.shape == (2, 4, 3)
+    assert said.mean().item() == pytest.approx(0.01, abs=0.005)
+
+
+def test_probabilities_are_of_the_classes_alone():
+    logits = torch.tensor([[0.1, 0.2, 0.3, 0.4]]).log()
+    assert_close(model_of().probabilities(logits), torch.tensor([[0.1, 0.2, 0.3]]))
+    apart = torch.tensor([0.9, 0.2, 0.0]).logit()
+    one_by_one = model_of(no_object=False)
+    assert_close(one_by_one.probabilities(apart), torch.tensor([0.9, 0.2, 0.0]))
+
+
 def test_dropout_falls_on_weights_of_attention_and_sublayers():
     model = model_of(dropout=0.25)
     dropped = [m for m in model.modules() if isinstance(m, nn.Dropout) and m.p == 0.25]
@@ -302,6 +320,7 @@ def test_dropout_falls_on_weights_of_attention_and_sublayers():
         ({"queries": "anchors", "num_queries": 8}, "must be a square number of anchors, got 8"),
         ({"refine": True}, "refine must be False where queries are 'learned', got True"),
         ({"base": 0.0}, "base must be positive"),
+        ({"no_object": None}, "no_object must be True or False, got None"),
     ],
 )
 def test_configs_that_cannot_work_are_refused(changes, message):

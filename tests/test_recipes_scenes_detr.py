@@ -1,14 +1,18 @@
 """The recipe from end to end, on a few scenes; the sceptic's blobs; what the weights can do."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from oracles import EXACT
+from torch import nn
 from torch.testing import assert_close
 
 from transformer_lib.data.images import load_mnist_5k
 from transformer_lib.data.scenes import CLEAN, HARD, SIZE, Scenes
 from transformer_lib.measure.boxes import to_corners
 from transformer_lib.measure.sets import set_loss
+from transformer_lib.models.detection import DETR
 from transformer_lib.recipes import scenes_detr as recipe
 from transformer_lib.weights import load, save
 
@@ -55,31 +59,45 @@ def test_a_saved_model_comes_back_with_its_eyes(tmp_path):
         assert_close(ours, theirs, **EXACT)
 
 
-def test_the_loss_is_the_sets_in_float32():
+class Said(nn.Module):
+    """A model that says what it was given, of the pictures whose number is in their first pixel."""
+
+    probabilities = DETR.probabilities
+
+    def __init__(self, *layers, no_object):
+        super().__init__()
+        self.layers, self.config = layers, SimpleNamespace(no_object=no_object)
+
+    def forward(self, images):
+        numbers = images[:, 0, 0, 0].long()
+        return [(logits[numbers], boxes[numbers]) for logits, boxes in self.layers]
+
+
+@pytest.mark.parametrize(("no_object", "weight"), [(True, 0.1), (False, None)])
+def test_the_loss_is_the_sets_in_float32(no_object, weight):
     box = torch.tensor([[0.1, 0.2, 0.4, 0.6]])
     objects = [(torch.tensor([n]), box) for n in (3, 7)]
-    scenes = Scenes(torch.rand(2, 1, 4, 4), objects, torch.zeros(2, 4, 4))
+    images = torch.arange(2.0).view(2, 1, 1, 1).expand(2, 1, 4, 4)
+    scenes = Scenes(images, objects, torch.zeros(2, 4, 4))
     logits, boxes = torch.randn(2, 5, 11), torch.rand(2, 5, 4)
-    low = [(logits.bfloat16(), boxes.bfloat16())]
-    loss = recipe.scene_loss(lambda _: low, scenes)
+    low = Said((logits.bfloat16(), boxes.bfloat16()), no_object=no_object)
+    loss = recipe.scene_loss(low, scenes)
     assert loss.dtype == torch.float32
     high = [(logits.bfloat16().float(), boxes.bfloat16().float())]
-    assert_close(loss, set_loss(high, scenes.objects).total, **EXACT)
+    assert_close(loss, set_loss(high, scenes.objects, no_object=weight).total, **EXACT)
 
 
-def test_detections_are_the_likeliest_class_of_the_last_layer_of_every_query():
+@pytest.mark.parametrize("no_object", [True, False])
+def test_detections_are_the_likeliest_class_of_the_last_layer_of_every_query(no_object):
     logits, boxes = torch.randn(120, 3, 5), torch.rand(120, 3, 4)
-
-    def model(images):
-        numbers = images[:, 0, 0, 0].long()
-        return [(logits[numbers] * 0, boxes[numbers] * 0), (logits[numbers], boxes[numbers])]
-
+    model = Said((logits * 0, boxes * 0), (logits, boxes), no_object=no_object)
     images = torch.arange(120.0).view(120, 1, 1, 1)
     found = recipe.detections(model, images)
     assert len(found) == 120
     for n in (0, 99, 100, 119):
         scores, labels, corners = found[n]
-        known = logits[n].softmax(-1)[:, :4]  # the fifth is "no object"
+        # With "no object" that is the fifth.
+        known = logits[n].softmax(-1)[:, :4] if no_object else logits[n].sigmoid()
         assert_close(scores, known.amax(-1), **EXACT)
         assert torch.equal(labels, known.argmax(-1))
         assert_close(corners, to_corners(boxes[n]), **EXACT)

@@ -1,15 +1,19 @@
-"""The loss of a set: the best of all assignments, blind to order, equal to Hugging Face's."""
+"""The loss of a set: the best of all assignments, blind to order, equal to Hugging Face's.
+
+Classes without "no object" are held against the formulas of Deformable DETR, written out here.
+"""
 
 from itertools import permutations
 
 import pytest
 import torch
+import torch.nn.functional as F
 import transformers
 from oracles import EXACT
 from torch.testing import assert_close
 from transformers.loss.loss_for_object_detection import ForObjectDetectionLoss
 
-from transformer_lib.measure.boxes import to_centres
+from transformer_lib.measure.boxes import generalized_iou, to_centres, to_corners
 from transformer_lib.measure.sets import match, match_cost, set_loss
 
 
@@ -145,6 +149,74 @@ def test_no_object_weighs_what_it_is_given(no_object):
     assert_close(loss.overlap, torch.tensor(0.0))
 
 
+# --- classes that are asked one by one -------------------------------------------------------
+
+
+def focal(logits, wanted):
+    """As torchvision's `sigmoid_focal_loss` computes it, without its sum."""
+    p = logits.sigmoid()
+    cross_entropy = F.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
+    right = p * wanted + (1 - p) * (1 - wanted)
+    return (0.25 * wanted + 0.75 * (1 - wanted)) * (1 - right) ** 2 * cross_entropy
+
+
+def asked_one_by_one(logits, boxes, objects):
+    """The loss of one layer, picture by picture, with the costs and weights of Deformable DETR."""
+    classes = distance = overlap = 0.0
+    for n, (labels, true) in enumerate(objects):
+        p = logits[n].detach().sigmoid()
+        no, yes = 0.75 * p**2 * -(1 - p).log(), 0.25 * (1 - p) ** 2 * -p.log()
+        apart = torch.cdist(boxes[n], to_centres(true), p=1)
+        giou = generalized_iou(to_corners(boxes[n]), true)
+        cost = 2 * (yes - no)[:, labels] + 5 * apart.detach() - 2 * giou.detach()
+        assert_close(match_cost(logits[n], boxes[n], (labels, true), no_object=False), cost)
+        rows, columns = match(cost)
+        wanted = torch.zeros_like(logits[n])
+        wanted[rows, labels[columns]] = 1.0
+        classes = classes + focal(logits[n], wanted).sum()
+        distance = distance + apart[rows, columns].sum()
+        overlap = overlap + (1 - giou[rows, columns]).sum()
+    number = max(sum(len(labels) for labels, _ in objects), 1)
+    return (2 * classes + 5 * distance + 2 * overlap) / number
+
+
+@pytest.mark.parametrize("counts", [(1, 2), (4, 0, 5), (0, 0)])
+def test_without_no_object_it_is_the_focal_loss_of_every_class(counts):
+    guesses, objects = some_guesses(len(counts), layers=2, classes=2), some_objects(*counts)
+    loss = set_loss(guesses, objects, no_object=None).total
+    expected = sum(asked_one_by_one(*layer, objects) for layer in guesses)
+    assert_close(loss, expected, rtol=0, atol=1e-10)
+    assert loss > 0.1
+    leaves = [x for layer in guesses for x in layer]
+    ours = torch.autograd.grad(loss, leaves, allow_unused=True)
+    theirs = torch.autograd.grad(expected, leaves, allow_unused=True)
+    for one, other in zip(ours, theirs, strict=True):
+        if one is not None and other is not None:
+            assert_close(one, other, rtol=0, atol=1e-10)
+        assert (other is None) <= (one is None or one.abs().max() == 0)
+
+
+def test_without_no_object_a_guess_left_over_learns_no_to_every_class():
+    (logits, boxes), objects = some_guesses(1, classes=2)[0], some_objects(2)
+    cost = match_cost(logits[0], boxes[0], objects[0], no_object=False)
+    rows, columns = match(cost)
+    loss = set_loss([(logits, boxes)], objects, no_object=None)
+    grad = torch.autograd.grad(loss.total, logits)[0][0]
+    others = torch.tensor([n for n in range(5) if n not in rows])
+    assert (grad[others] > 0).all()
+    assert (grad[rows, objects[0][0][columns]] < 0).all()
+
+
+def test_without_no_object_neither_order_matters():
+    (logits, boxes), objects = some_guesses(2, classes=2)[0], some_objects(4, 3)
+    before = set_loss([(logits, boxes)], objects, no_object=None)
+    turned = [(labels.flip(0), there.flip(0)) for labels, there in objects]
+    assert_close(set_loss([(logits, boxes)], turned, no_object=None), before, **EXACT)
+    order = torch.tensor([3, 1, 4, 0, 2])
+    moved = [(logits[:, order], boxes[:, order])]
+    assert_close(set_loss(moved, objects, no_object=None), before, **EXACT)
+
+
 GUESS = (torch.zeros(1, 2, 4), torch.full((1, 2, 4), 0.5))
 OBJECT = (torch.tensor([2]), torch.tensor([[0.0, 0.0, 1.0, 1.0]]))
 
@@ -178,6 +250,14 @@ def test_what_cannot_be_compared_is_refused(guesses, objects, message):
         (lambda: match(torch.ones(2, 2) / 0), "cost must be finite, got NaN or infinity"),
         (lambda: set_loss([GUESS], [OBJECT], no_object=0.0), "no_object must be positive"),
         (lambda: match_cost(GUESS[0][0], GUESS[1][0], OBJECT[0]), "objects must be labels and"),
+        (
+            lambda: match_cost(GUESS[0][0], GUESS[1][0], OBJECT, no_object=None),
+            "no_object must be True or False, got None",
+        ),
+        (
+            lambda: set_loss([GUESS], [(OBJECT[0] + 2, OBJECT[1])], no_object=None),
+            r"labels must be in 0 … .* = 3, got 4",
+        ),
     ],
 )
 def test_other_costs_and_weights_are_refused(call, message):

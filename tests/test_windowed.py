@@ -64,14 +64,14 @@ def test_values_may_have_a_width_of_their_own():
 
 @pytest.mark.parametrize(
     ("q_len", "k_len", "window", "scores"),
-    [(64, 64, 8, 8 * 8 * 15), (1, 64, 8, 8), (1, 1, 8, 8), (5, 5, 8, 5 * 12)],
+    [(64, 64, 8, 8 * 8 * 15), (1, 64, 8, 8), (1, 1, 8, 1), (5, 5, 8, 5 * 12)],
 )
 def test_it_computes_as_many_scores_as_it_says(monkeypatch, q_len, k_len, window, scores):
     counted, attend = [], windowed_module.attend
 
-    def spy(q, k, v, mask, **options):
+    def spy(q, k, v, *mask, **options):
         counted.append(q.shape[:3].numel() * k.size(2))
-        return attend(q, k, v, mask, **options)
+        return attend(q, k, v, *mask, **options)
 
     monkeypatch.setattr(windowed_module, "attend", spy)
     windowed(randn(1, 1, q_len, 4), randn(1, 1, k_len, 4), randn(1, 1, k_len, 4), window)

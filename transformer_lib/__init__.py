@@ -16,6 +16,7 @@ asked for. The folders are floors; a file imports only from those that stand bef
 - ``pretrained``: published weights into our models;
 - ``data``, ``training``, ``measure``, ``show``: for any model, and they know none;
 - ``recipes``: how the models that ship were trained;
+- ``learning``: from a file of the reader's to what answers best;
 - ``chat``: a conversation with a published model;
 - ``exercises``: what marks the readers' answers.
 """
@@ -56,6 +57,7 @@ _DOOR = {
     "training.optimizers": "Muon muon_and_adamw",
     "training.schedules": "paper_schedule cosine_schedule trapezoid_schedule",
     "measure.maps": "collect_attention",
+    "learning.learn": "learn Learned",
 }
 _MODULE = {name: module for module, names in _DOOR.items() for name in names.split()}
 

@@ -24,6 +24,8 @@ from transformer_lib.layers.positions import RelativePositions as RelativePositi
 from transformer_lib.layers.positions import Rotary as Rotary
 from transformer_lib.layers.positions import SinusoidalPositions as SinusoidalPositions
 from transformer_lib.layers.relative import RelativeAttention as RelativeAttention
+from transformer_lib.learning.learn import Learned as Learned
+from transformer_lib.learning.learn import learn as learn
 from transformer_lib.measure.maps import collect_attention as collect_attention
 from transformer_lib.models.bert import Bert as Bert
 from transformer_lib.models.bert import BertConfig as BertConfig

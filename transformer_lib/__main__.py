@@ -4,6 +4,9 @@ python -m transformer_lib list
 python -m transformer_lib info verses_gpt
 python -m transformer_lib write verses_gpt "In the beginning "
 python -m transformer_lib train verses_gpt --steps 4000 --decay 2200
+python -m transformer_lib learn reviews.csv --minutes 2 --out reviews.tl
+python -m transformer_lib use reviews.tl "what a film"
+python -m transformer_lib card reviews.tl
 """
 
 import argparse
@@ -18,6 +21,8 @@ from torch import Tensor
 from transformer_lib import checks
 from transformer_lib.data.subwords import Subwords
 from transformer_lib.generation import Sampler, generate, greedy
+from transformer_lib.learning.learn import Learned, check_new
+from transformer_lib.learning.learn import learn as learn_from
 from transformer_lib.weights import SHIPPED, load
 
 _FOLDER = Path(__file__).parent / "recipes"
@@ -81,6 +86,45 @@ def train(chosen: argparse.Namespace) -> None:
     import_module(f"transformer_lib.recipes.{chosen.name}").RECIPE.main(chosen.rest)
 
 
+def learn(chosen: argparse.Namespace) -> None:
+    """Learn from a file of yours: the plan, a bar, the card; what wins answers."""
+    path = Path(chosen.path)
+    out = chosen.out or (path if path.name else path.resolve()).with_suffix(".tl")
+    check_new(out, chosen.force)  # before the training, not after it
+
+    def say(plan: str) -> None:
+        sys.stderr.write(f"{plan}\n")
+
+    learned = learn_from(chosen.path, minutes=chosen.minutes, steps=chosen.steps, say=say)
+    learned.save(out, force=chosen.force)
+    print(f"{learned.card}\nsaved      {out}")
+
+
+def use(chosen: argparse.Namespace) -> None:
+    """Ask what was learnt: one question, or each line of stdin; from stdin, TAB and the answer."""
+    learned = _learned(chosen.file)
+    if chosen.question is not None:
+        print(learned(chosen.question))
+        return
+    for line in sys.stdin:
+        question = line.rstrip("\n")
+        if question.strip():
+            print(f"{question}\t{learned(question)}", flush=True)
+
+
+def card(chosen: argparse.Namespace) -> None:
+    """Show what was learnt: data, split, model, the scores of all candidates, and the verdict."""
+    print(_learned(chosen.file).card)
+
+
+def _learned(file: str) -> Learned:
+    found = load(file)
+    if not isinstance(found, Learned):
+        raise ValueError(f"FILE must be one that `learn` wrote, got {file}")
+    return found
+
+
+_FILE = {"metavar": "FILE", "help": "that `learn` wrote"}
 _NAME = {"metavar": "NAME", "help": "of a model that ships, or a file"}
 COMMANDS = {  # what it is called: what it does, and what it asks for
     "list": (list_models, {}),
@@ -102,6 +146,24 @@ COMMANDS = {  # what it is called: what it does, and what it asks for
             "rest": {"nargs": argparse.REMAINDER, "help": argparse.SUPPRESS},
         },
     ),
+    "learn": (
+        learn,
+        {
+            "path": {"metavar": "PATH", "help": "a text, .csv, .tsv, or folder of folders"},
+            "--minutes": {"type": float, "default": 2.0, "help": "for the training (2)"},
+            "--steps": {"type": int, "help": "instead of minutes: the same run again"},
+            "--out": {"type": Path, "help": "the file to write (PATH with the ending .tl)"},
+            "--force": {"action": "store_true", "help": "replace a file that is there"},
+        },
+    ),
+    "use": (
+        use,
+        {
+            "file": _FILE,
+            "question": {"metavar": "QUESTION", "nargs": "?", "help": "by default lines of stdin"},
+        },
+    ),
+    "card": (card, {"file": _FILE}),
 }
 
 

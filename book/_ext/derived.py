@@ -41,6 +41,7 @@ DERIVED = {
         "models.detection",
         "measure.average_precision",
         "measure.boxes",
+        "measure.focal",
         "measure.sets",
         "recipes.scenes_detr",
     ],
@@ -75,5 +76,15 @@ DERIVED = {
         "measure.influence",
         "show.diagnosis",
     ],
+    26: [
+        "layers.decay",
+        "layers.latent",
+        "layers.linear",
+        "layers.state_space",
+        "layers.summaries",
+        "layers.windowed",
+        "show.past",
+    ],
     27: ["pretrained", "chat", "show.recorded_talk"],
+    28: ["learning"],
 }

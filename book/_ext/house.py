@@ -9,11 +9,14 @@ from docutils import nodes
 from myst_nb.core import render
 from myst_nb.sphinx_ import HideCodeCellNode
 
+# thebe is off, and Jupyter Book 1 loads it twice, an error; no page has the others' cards or tabs.
+UNUSED = re.compile("thebe|sphinx-design|design-tabs")
 
-def drop_thebe(app, pagename, templatename, context, doctree):
-    """Leave out thebe's scripts: it is off, and Jupyter Book 1 loads them twice, an error."""
+
+def drop_unused(app, pagename, templatename, context, doctree):
+    """Leave out scripts and styles of extensions that Jupyter Book 1 brings and no page uses."""
     for kind in ("script_files", "css_files"):
-        context[kind] = [file for file in context[kind] if "thebe" not in said(file)]
+        context[kind] = [file for file in context[kind] if not UNUSED.search(said(file))]
 
 
 def leave_out_scripts(app, pagename, templatename, context, doctree):
@@ -94,7 +97,7 @@ def said(file) -> str:
 def setup(app):
     """Register what is above."""
     render.sanitize_script_content = keep_inside  # its own knows `</script>` in small letters alone
-    app.connect("html-page-context", drop_thebe, priority=990)
+    app.connect("html-page-context", drop_unused, priority=990)
     app.connect("html-page-context", leave_out_scripts, priority=990)
     app.connect("html-page-context", mend_body, priority=990)
     app.connect("html-page-context", describe, priority=990)

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import api
+import teaching
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,6 +31,7 @@ def twin(path: Path) -> str:
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".ipynb":
         return "\n\n".join(filter(None, map(cell_text, json.loads(text)["cells"]))) + "\n"
+    text = teaching.filled(text)
     return DIRECTIVE.sub(lambda found: _directed(path.parent, *found.groups()), text)
 
 

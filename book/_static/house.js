@@ -1,5 +1,18 @@
 // Small repairs of the theme, for every page.
 "use strict";
+// The text waits for its fonts, as long as a browser does, and moves no more when they come.
+const root = document.documentElement;
+root.classList.add("without-fonts");
+const fonts = ["1em 'Source Serif 4'", "italic 1em 'Source Serif 4'"].map((font) => document.fonts.load(font));
+Promise.race([Promise.allSettled(fonts), new Promise((done) => setTimeout(done, 3000))]).then(() =>
+  root.classList.remove("without-fonts"),
+);
+// Until a formula is typeset it is not seen, in the room that room.py has estimated for it.
+root.classList.add("typesetting");
+addEventListener("load", () =>
+  Promise.resolve(window.MathJax?.startup?.promise).finally(() => root.classList.remove("typesetting")),
+);
+
 // A page opened from a file may not fetch its neighbours: search then shows titles only.
 if (location.protocol === "file:" && typeof DOCUMENTATION_OPTIONS !== "undefined")
   DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
@@ -12,7 +25,7 @@ document.addEventListener("DOMContentLoaded", () => {
     icon.removeAttribute("title");
     icon.setAttribute("aria-hidden", "true");
   }
-  for (const toggle of document.querySelectorAll("summary:has(> .toctree-toggle)")) {
+  for (const toggle of document.querySelectorAll("summary:has(> .toctree-toggle):not(:has(.caption))")) {
     const page = toggle.closest("li").querySelector("a").textContent.trim();
     toggle.setAttribute("aria-label", `Pages below ${page}`);
   }

@@ -58,11 +58,12 @@
     place.after(box);
   }
 
+  document.documentElement.classList.add("drawing"); // custom.css: what would be moved is not seen
   document.addEventListener("DOMContentLoaded", () => {
     const state = {};
     for (const script of document.querySelectorAll(`script[type="${KIND}-state+json"]`))
       Object.assign(state, parse(script).state);
     for (const place of document.querySelectorAll(`script[type="${KIND}-view+json"]`))
-      draw(place, state[parse(place).model_id]);
+      draw(place, state[parse(place).model_id]).finally(() => place.classList.add("drawn"));
   });
 })();

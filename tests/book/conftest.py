@@ -30,6 +30,15 @@ FLAGS = [
     "--disable-sync",
 ]
 
+# How much of the window has moved by itself so far: the sum of what the browser kept.
+MOVED = """() => new Promise((done) => {
+  let moved = 0;
+  new PerformanceObserver((list) => {
+    for (const shift of list.getEntries()) if (!shift.hadRecentInput) moved += shift.value;
+  }).observe({ type: "layout-shift", buffered: true });
+  requestAnimationFrame(() => setTimeout(() => done(moved)));
+})"""
+
 
 def give_up(reason: str):
     """Skip, or fail where a skip would hide that nothing was tested."""
@@ -80,12 +89,28 @@ def browser():
         chromium.close()
 
 
+@pytest.fixture(params=[1280, 390])
+def toy_tab(browser, toy, tmp_path, request):
+    """A module's `toy` on a page of its own, read from a file: no error, and nothing beside it."""
+    file = tmp_path / "page.html"
+    file.write_text(f'<!doctype html><meta charset="utf-8"><body>{toy._repr_html_()}', "utf-8")
+    tab = browser.new_page(viewport={"width": request.param, "height": 900}, has_touch=True)
+    wrong = []
+    tab.on("pageerror", lambda error: wrong.append(str(error)))
+    tab.goto(file.as_uri())
+    yield tab
+    assert wrong == []
+    assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    tab.close()
+
+
 @pytest.fixture(scope="session")
 def open_page(browser, address):
     """`open_page(page, scheme, width, touch)`: a page that has settled, with what it did noted.
 
     The page gets three lists: `.errors` (console and exceptions), `.failed` (requests that failed
-    or were refused) and `.outside` (requests that left this site). The caller closes it.
+    or were refused) and `.outside` (requests that left this site); and `.moved`, how much of it
+    moved while it loaded. The caller closes it.
     """
 
     def visit(page, scheme="http", width=1280, touch=False):
@@ -108,6 +133,7 @@ def open_page(browser, address):
         )
         tab.goto(address(scheme, page))
         settle(tab)
+        tab.moved = tab.evaluate(MOVED)
         return tab
 
     return visit

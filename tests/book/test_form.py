@@ -13,7 +13,15 @@ import chapters
 from sections import FOLDED, in_the_open
 
 # Those that have it. A chapter that is brought into the form joins, and none leaves.
-IN_FORM = ["01_attention", "10_gpt", "20_recurrence"]
+IN_FORM = [
+    "01_attention",
+    "02_multi_head",
+    "07_transformer",
+    "10_gpt",
+    "20_recurrence",
+    "26_which_attention",
+    "28_own_data",
+]
 
 SCREENS, FIRST = 16, 2  # of a page that is folded, and until the first drawing and the first toy
 OPEN_CELLS, LINES = 40, 5  # code cells in the open, and the median of their lines

@@ -15,6 +15,7 @@ LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 NOTEBOOKS = [page for page in PAGES if page.startswith("notebooks/")]
 MEGABYTES = 1.5e6
 LOADED, MODEL = 4.9e6, 1.7e6  # bytes: of a page, MathJax among them; of a model
+STILL = 0.05  # layout shift, where a window that jumps by its whole height has 1
 
 every_page = pytest.mark.parametrize("page", PAGES)
 every_notebook = pytest.mark.parametrize("page", NOTEBOOKS)
@@ -118,9 +119,27 @@ def test_page_loads_little(tab):
     assert sum(size for _, size in sizes) <= limit, sizes
 
 
+def test_nothing_moves_while_the_page_loads(tab):
+    assert tab.moved <= STILL
+
+
+@every_page
+def test_nothing_moves_while_the_page_loads_on_a_phone(open_page, page):
+    tab = open_page(page, width=390)
+    assert tab.moved <= STILL
+    tab.close()
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_no_barrier(tab, theme):
     search_for_barriers(tab, theme)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_no_barrier_on_a_phone(open_page, theme):
+    tab = open_page("book/index.html", width=390)
+    search_for_barriers(tab, theme)
+    tab.close()
 
 
 def test_axe_finds_no_barrier_in_the_search(open_page):

@@ -8,27 +8,17 @@ NAMES = ["overfitting", "dead units", "the rate is too low"]
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory):
-    """The address of a page with three curves."""
+def toy():
+    """Three curves."""
     dials = {"entropy": (0.5, 0.0, 1.0, False), "update": (1e-3, 1e-6, 1.0, True)}
     cases = [Case(name, [1.0, 0.5], [0.6], dials, f"told by {name}") for name in NAMES]
-    quiz = Diagnosis(cases, line=0.7, caption="Drag.")._repr_html_()
-    file = tmp_path_factory.mktemp("quiz") / "page.html"
-    file.write_text(f'<!doctype html><meta charset="utf-8"><body>{quiz}</body>', "utf-8")
-    return file.as_uri()
+    return Diagnosis(cases, line=0.7, caption="Drag.")
 
 
-@pytest.fixture(params=[1280, 390])
-def tab(browser, page, request):
-    """The page, and no error on it."""
-    tab = browser.new_page(viewport={"width": request.param, "height": 900}, has_touch=True)
-    wrong = []
-    tab.on("pageerror", lambda error: wrong.append(str(error)))
-    tab.goto(page)
-    yield tab
-    assert wrong == []
-    assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    tab.close()
+@pytest.fixture
+def tab(toy_tab):
+    """The toy, on a page of its own."""
+    return toy_tab
 
 
 def name(tab, which):

@@ -25,6 +25,7 @@ from transformer_lib.models.gpt import GPT, GPTConfig
 from transformer_lib.models.vit import ViT, ViTConfig
 from transformer_lib.recipes import digits_vit, verses_gpt
 from transformer_lib.show.detector_checks import checked_detector
+from transformer_lib.show.icon_finder import IconFinder
 from transformer_lib.show.machine import Machine
 from transformer_lib.show.page_models import DigitFinder, DigitReader, TextWriter
 from transformer_lib.show.quantize import pack, unpack
@@ -229,6 +230,7 @@ DETRS = {
     "one step from the anchors": {},
     "refined, with a class token": {"refine": True, "base": 0.1, "pooling": "class"},
     "no positions in the eyes": {"positions": "none", "num_decoder_layers": 3},
+    "classes one by one": {"no_object": False},
 }
 
 
@@ -244,7 +246,8 @@ def detr(pooling="mean", positions="learned", **changes):
 DETECT = """([weights, config, image]) => {
   const plain = (x) => (typeof x === "number" ? x : [...x].map(plain));
   return lib.detect(load(...weights), config, Float32Array.from(image))
-    .map(({ logits, boxes, attention }) => [logits, boxes, attention].map(plain));
+    .map(({ logits, boxes, attention }) =>
+      [logits, logits.map((x) => lib.classChances(x, config)), boxes, attention].map(plain));
 }"""
 
 
@@ -256,8 +259,11 @@ def test_a_detector_computes_in_the_page_what_torch_computes(engine, changes):
         expected = model(image)
     config = checked_detector(asdict(model.config), asdict(model.backbone.config))
     layers = engine.evaluate(DETECT, [weights, config, image.flatten().tolist()])
-    for n, ((logits, boxes, looked), guess) in enumerate(zip(layers, expected, strict=True)):
+    for n, ((logits, chances, boxes, looked), guess) in enumerate(
+        zip(layers, expected, strict=True)
+    ):
         same(logits, guess.logits[0])
+        same(chances, model.probabilities(guess.logits)[0], atol=1e-4)
         same(boxes, guess.boxes[0], atol=1e-4)
         same(looked, maps[f"decoder.{n}.cross_attention"][0].transpose(0, 1), atol=1e-4)
 
@@ -772,7 +778,7 @@ def test_a_digit_is_dragged_and_moved_by_keys(finder):
     mouse.down()
     mouse.move(box["x"] + box["width"] / 2 + 4 * pixel, box["y"] + box["height"] / 2 + 3 * pixel)
     mouse.up()
-    assert "of 9 say: no object" in reading(finder)
+    assert "of 9 name no digit" in reading(finder)
     assert "Digit 0, 12 from the left, 12 from the top" in grip.get_attribute("aria-label")
     grip.press("ArrowRight")
     grip.press("ArrowUp")
@@ -809,7 +815,7 @@ def test_the_models_of_the_book_run_from_a_file(open_page, page):
             after = model.locator(".tlp-page").text_content()
             assert (after[:-1], len(after)) == (before, len(before) + 1)
         elif model.get_attribute("aria-label") == "Digit finder":
-            assert reading(model).endswith("of 16 say: no object.")
+            assert reading(model).endswith("of 16 name no digit.")
         elif model.get_attribute("aria-label") == "Digit reader":
             model.locator(".tlp-sample").last.click()
             assert reading(model).startswith("It reads ")
@@ -834,10 +840,10 @@ def test_a_page_carries_its_model_once(page):
 
 def test_notebooks_hold_the_scripts_as_they_are_now():
     """A notebook carries a copy of the script; one that was not executed again has an old one."""
-    widgets = (TextWriter, DigitReader, DigitFinder, Machine, ScenePainter, WordFinder)
-    current = {str(widget._esm) for widget in widgets}
+    kinds = (TextWriter, DigitReader, DigitFinder, Machine, ScenePainter, WordFinder, IconFinder)
+    current = {str(kind._esm) for kind in kinds}
     for path in (ROOT / "notebooks").glob("*.ipynb"):
-        for kind in nbformat.read(path, as_version=4).metadata.get("widgets", {}).values():
-            for state in kind["state"].values():
+        for kept in nbformat.read(path, as_version=4).metadata.get("widgets", {}).values():
+            for state in kept["state"].values():
                 script = state["state"].get("_esm", "")
                 assert "gptStep" not in script or script in current, f"run {path.stem} again"

@@ -1,9 +1,10 @@
-"""Chapter 15: boxes, matching, average precision, DETR, and what its page shows."""
+"""Chapter 15: boxes, matching, focal loss, average precision, DETR, and what its page shows."""
 
 from faults.fault import faults_of
 
 _boxes = faults_of("measure/boxes.py", "test_boxes.py")
 _sets = faults_of("measure/sets.py", "test_sets.py")
+_focal = faults_of("measure/focal.py", "test_focal.py")
 _ap = faults_of("measure/average_precision.py", "test_average_precision.py")
 _places = faults_of("layers/places.py", "test_places.py")
 _detr = faults_of("models/detection.py", "test_detection.py")
@@ -29,14 +30,14 @@ FAULTS = [
     ),
     _sets(
         "the logarithm of the probability in the price",
-        "likely = logits.softmax(dim=-1)[..., labels]",
-        "likely = logits.log_softmax(dim=-1)[..., labels]",
+        "return -logits.softmax(dim=-1)",
+        "return -logits.log_softmax(dim=-1)",
         "the_cost_by_hand",
     ),
     _sets(
         "a softmax over the queries in the price",
-        "likely = logits.softmax(dim=-1)[..., labels]",
-        "likely = logits.softmax(dim=-2)[..., labels]",
+        "return -logits.softmax(dim=-1)",
+        "return -logits.softmax(dim=-2)",
         "the_cost_by_hand",
     ),
     _sets(
@@ -50,6 +51,36 @@ FAULTS = [
         "weights[nothing] = no_object",
         "weights[nothing] = 1.0",
         "no_object_weighs_what_it_is_given",
+    ),
+    _sets(
+        "without no object the price of a yes leaves out that of the no",
+        "(focal_loss(logits, yes) - focal_loss(logits, ~yes))",
+        "focal_loss(logits, yes)",
+        "without_no_object_it_is_the_focal_loss_of_every_class",
+    ),
+    _sets(
+        "the focal loss is a mean over all questions",
+        "focal_loss(logits, yes).sum() / max(len(labels), 1)",
+        "focal_loss(logits, yes).mean()",
+        "without_no_object_it_is_the_focal_loss_of_every_class",
+    ),
+    _focal(
+        "a sure answer counts more than an open one",
+        "(-right).sigmoid() ** GAMMA",
+        "right.sigmoid() ** GAMMA",
+        "what_is_known_hardly_counts",
+    ),
+    _focal(
+        "the weights of yes and no are swapped",
+        "torch.where(wanted, ALPHA, 1 - ALPHA)",
+        "torch.where(wanted, 1 - ALPHA, ALPHA)",
+        "by_hand",
+    ),
+    _focal(
+        "the logarithm of a sigmoid that is zero far out",
+        "F.logsigmoid(right)",
+        "right.sigmoid().log()",
+        "its_gradient_is_its_slope_and_is_finite_far_out",
     ),
     _ap(
         "a second hit on one object counts",
@@ -87,11 +118,23 @@ FAULTS = [
         "self.backbone.encode(images)[:, : grid**2]",
         "pictures_are_seen_patch_by_patch",
     ),
-    _recipe(
+    _detr(
         "no object is a class to be found",
-        "logits.softmax(dim=-1)[..., :-1].max(dim=-1)",
-        "logits.softmax(dim=-1).max(dim=-1)",
-        "detections_are_the_likeliest_class_of_the_last_layer_of_every_query",
+        "logits.softmax(dim=-1)[..., :-1] if",
+        "logits.softmax(dim=-1) if",
+        "probabilities_are_of_the_classes_alone",
+    ),
+    _detr(
+        "asked one by one, every class starts at one half",
+        "nn.init.constant_(self.class_head.bias, -math.log(99))",
+        "pass",
+        "asked_one_by_one_every_class_starts_improbable",
+    ),
+    _recipe(
+        "a model without no object learns with it",
+        "NO_OBJECT if model.config.no_object else None",
+        "NO_OBJECT",
+        "the_loss_is_the_sets_in_float32",
     ),
     _recipe(
         "a blob keeps the ink of its neighbours' box",

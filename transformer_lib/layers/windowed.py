@@ -43,6 +43,9 @@ def windowed(q: Tensor, k: Tensor, v: Tensor, window: int, *, dropout: float = 0
     """
     _check(q, k, v, window, dropout)
     q_len = q.size(2)
+    if q_len == 1:  # all that is left stands in its reach: nothing to cut or to hide
+        k, v = (x[:, :, -window:] for x in (k, v))
+        return attend(q, k, v, dropout=dropout)[0]
     block = min(window, q_len)
     before, behind = window - 1 - (k.size(2) - q_len), -q_len % block
     blocks = F.pad(q, (0, 0, 0, behind)).unflatten(2, (-1, block))

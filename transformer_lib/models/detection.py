@@ -4,6 +4,7 @@ No order, no grid of candidates, no removal of duplicates: the queries see each 
 loss (`measure.sets`) gives every object to one of them.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -27,7 +28,7 @@ class DETRConfig:
     """What a `DETR` is made of, apart from the eyes it sees with; by default as published.
 
     Args:
-        num_classes: number of classes, 0 … num_classes - 1; "no object" is one more, the last.
+        num_classes: number of classes, 0 … num_classes - 1.
         num_queries: most objects that it can find in a picture; a square number of anchors.
         d_model: width of the features between layers, a multiple of 4.
         num_heads: attention heads in every layer.
@@ -43,6 +44,8 @@ class DETRConfig:
             and its answer starts from there.
         refine: with anchors, whether each layer looks from the box of the one before.
         base: of the waves that describe places, see `sine_places`.
+        no_object: whether "no object" is one more class, the last, so that the classes share one
+            probability; otherwise each is asked by itself, yes or no.
 
     Raises:
         ValueError: if the values do not go together.
@@ -61,6 +64,7 @@ class DETRConfig:
     queries: str = "learned"
     refine: bool = False
     base: float = 10000.0
+    no_object: bool = True
 
     def __post_init__(self):
         checks.at_least(
@@ -75,7 +79,7 @@ class DETRConfig:
         checks.multiple(4, d_model=self.d_model)
         checks.one_of(ACTIVATIONS, activation=self.activation)
         checks.probability(dropout=self.dropout)
-        checks.flag(norm_first=self.norm_first, refine=self.refine)
+        checks.flag(norm_first=self.norm_first, refine=self.refine, no_object=self.no_object)
         checks.one_of(("learned", "anchors"), queries=self.queries)
         checks.positive(base=self.base)
         if self.queries == "anchors" and round(self.num_queries**0.5) ** 2 != self.num_queries:
@@ -89,7 +93,7 @@ class DETRConfig:
 class Guesses(NamedTuple):
     """What the queries say: classes, and boxes as (centre x, centre y, width, height) in 0 … 1."""
 
-    logits: Tensor  # (batch, num_queries, num_classes + 1), "no object" last
+    logits: Tensor  # (batch, num_queries, num_classes + 1), "no object" last; or without it
     boxes: Tensor  # (batch, num_queries, 4), as fractions of the picture
 
 
@@ -105,8 +109,9 @@ class DETR(nn.Module):
 
     Linear maps start from the uniform distribution of Glorot and Bengio, biases at zero; the map
     of the classes from N(0, 0.02²), learned queries from N(0, 1). With anchors, the last map of
-    the boxes starts at zero, so that the first answers are the anchors. Where the backbone is as
-    wide as the model, the map between them starts as the identity.
+    the boxes starts at zero, so that the first answers are the anchors. Without "no object", every
+    class starts with a probability of about 0.01. Where the backbone is as wide as the model, the
+    map between them starts as the identity.
 
     Args:
         config: what it is made of.
@@ -116,7 +121,8 @@ class DETR(nn.Module):
         ValueError: if `backbone` is not a `ViT`.
 
     Source: Carion et al. 2020, "End-to-End Object Detection with Transformers", §3.2; anchors: Liu
-    et al. 2022, "DAB-DETR", §4; a box that every layer refines: Zhu et al. 2021, "Deformable DETR".
+    et al. 2022, "DAB-DETR", §4; a box that every layer refines, and classes without "no object":
+    Zhu et al. 2021, "Deformable DETR".
     """
 
     def __init__(self, config: DETRConfig, backbone: ViT):
@@ -141,7 +147,7 @@ class DETR(nn.Module):
             for _ in range(config.num_decoder_layers)
         )
         self.decoder_norm = nn.LayerNorm(d_model)
-        self.class_head = nn.Linear(d_model, config.num_classes + 1)
+        self.class_head = nn.Linear(d_model, config.num_classes + config.no_object)
         self.box_head = nn.Sequential(
             nn.Linear(d_model, d_model), nn.ReLU(), nn.Linear(d_model, d_model), nn.ReLU(),
             nn.Linear(d_model, 4),
@@ -190,6 +196,14 @@ class DETR(nn.Module):
         for layer in self.encoder:
             context = layer(context, places)
         return list(self._decode(self.encoder_norm(context), places))
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """Of each class, as the model's logits (…) say it; "no object" is left out.
+
+        Returns:
+            (…, num_classes).
+        """
+        return logits.softmax(dim=-1)[..., :-1] if self.config.no_object else logits.sigmoid()
 
     def _decode(self, context: Tensor, context_places: Tensor) -> Iterator[Guesses]:
         """Ask layer by layer; the two heads, and the norm before them, are the same for all."""
@@ -248,6 +262,8 @@ class DETR(nn.Module):
             linears.append(self.place_proj)
         for linear in (*linears, self.class_head):
             nn.init.zeros_(linear.bias)
+        if not self.config.no_object:  # else the many "no" would be all that is learnt at first
+            nn.init.constant_(self.class_head.bias, -math.log(99))
 
 
 def _grid_of_boxes(count: int) -> Tensor:

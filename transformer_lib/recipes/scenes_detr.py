@@ -38,6 +38,7 @@ from transformer_lib.weights import load
 AUTOCAST = has_bf16_products("cpu")  # where bfloat16 is emulated, it would be far slower
 BATCH_SIZE = 32
 TEST_SCENES = 300
+NO_OBJECT = 0.1  # weight of that class, where a model has it
 CONFIG = DETRConfig(
     10,
     num_queries=16,
@@ -67,14 +68,15 @@ def make_model(config: DETRConfig = CONFIG) -> DETR:
     return model
 
 
-def scene_loss(model: nn.Module, scenes: Scenes) -> Tensor:
+def scene_loss(model: DETR, scenes: Scenes) -> Tensor:
     """The loss of a batch, in float32 also where the model computes in bfloat16."""
     guesses = [(logits.float(), boxes.float()) for logits, boxes in model(scenes.images)]
-    return set_loss(guesses, scenes.objects).total
+    no_object = NO_OBJECT if model.config.no_object else None
+    return set_loss(guesses, scenes.objects, no_object=no_object).total
 
 
 @torch.no_grad()
-def detections(model: nn.Module, images: Tensor) -> list[Detections]:
+def detections(model: DETR, images: Tensor) -> list[Detections]:
     """What a model finds in each picture: of every query its likeliest class, and how likely.
 
     Args:
@@ -87,7 +89,7 @@ def detections(model: nn.Module, images: Tensor) -> list[Detections]:
     found = []
     for part in images.split(100):
         logits, boxes = model(part)[-1]
-        scores, labels = logits.softmax(dim=-1)[..., :-1].max(dim=-1)  # without "no object"
+        scores, labels = model.probabilities(logits).max(dim=-1)
         found += zip(scores, labels, to_corners(boxes), strict=True)
     return found
 
@@ -97,7 +99,7 @@ def held_out_scenes(digits: Images, difficulty: Difficulty = HARD) -> Scenes:
     return compose(digits, TEST_SCENES, torch.Generator().manual_seed(1), difficulty)
 
 
-def score(model: nn.Module, scenes: Scenes) -> AveragePrecision:
+def score(model: DETR, scenes: Scenes) -> AveragePrecision:
     """Average precision of a model on scenes."""
     return average_precision(detections(model, scenes.images), scenes.objects, 10)
 
@@ -148,7 +150,7 @@ def _centred(crop: Tensor) -> Tensor:
 # --- the recipe ------------------------------------------------------------------------------
 
 
-def evaluate(model: nn.Module, data: ImageSet, part: str = "test") -> dict[str, AveragePrecision]:
+def evaluate(model: DETR, data: ImageSet, part: str = "test") -> dict[str, AveragePrecision]:
     """Average precision on clean and on hard scenes of a part of the digits."""
     scenes = {"clean": CLEAN, "hard": HARD}
     return {

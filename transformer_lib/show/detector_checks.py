@@ -35,7 +35,7 @@ def checked_detector(config: Mapping[str, Any], backbone: Mapping[str, Any]) -> 
     )
     checks.multiple(4, d_model=kept["d_model"])
     checks.positive(base=config.get("base"))
-    checks.flag(refine=config.get("refine"))
+    checks.flag(refine=config.get("refine"), no_object=config.get("no_object"))
     eyes = checked_config(
         backbone,
         "image_size",
@@ -43,7 +43,7 @@ def checked_detector(config: Mapping[str, Any], backbone: Mapping[str, Any]) -> 
         pooling=("class", "mean"),
         positions=("learned", "none"),
     )
-    more = {"base": config["base"], "refine": config["refine"], "norm": "layer"}
+    more = {name: config[name] for name in ("base", "refine", "no_object")} | {"norm": "layer"}
     return kept | more | {"backbone": eyes | {"norm": "layer"}}
 
 
@@ -65,7 +65,7 @@ def check_detector_weights(config: Mapping[str, Any], weights: Mapping[str, Tens
     maps = {
         "input_proj": (d_model, eyes["d_model"]),
         "place_proj": (d_model, d_model),
-        "class_head": (config["num_classes"] + 1, d_model),
+        "class_head": (config["num_classes"] + config["no_object"], d_model),
         "box_head.0": (d_model, d_model),
         "box_head.2": (d_model, d_model),
         "box_head.4": (4, d_model),

@@ -212,8 +212,8 @@ class DigitFinder(PageModel):
 
     Args:
         config: the detector's: num_classes, num_queries, d_model, num_heads, num_decoder_layers,
-            activation, base, refine. Its queries start from anchors, its layers are pre-norm, and
-            it has no encoder. Further entries are left out.
+            activation, base, refine, no_object. Its queries start from anchors, its layers are
+            pre-norm, and it has no encoder. Further entries are left out.
         backbone: the configuration of the ViT that it sees with, as for `DigitReader`.
         weights: its state dict, with the names of `models.detection`.
         samples: grey pictures of digits (n, 1, 28, 28), from 0 to 1.

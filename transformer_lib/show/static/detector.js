@@ -39,8 +39,12 @@ function decoderLayer(layer, xs, places, context, contextPlaces, config) {
 const boxHead = (maps, x) =>
   [maps[2], maps[4]].reduce((y, map) => linear(map, y.map(activations.relu)), linear(maps[0], x));
 
-// DETR whose queries start from anchors. After each layer: of every query the logits, "no object"
-// last, its box (centre x, centre y, width, height), and where it looked.
+// Of each class, without "no object": it shares one probability with that, or is asked by itself.
+export const classChances = (logits, config) =>
+  config.no_object ? softmax(logits).slice(0, -1) : logits.map(sigmoid);
+
+// DETR whose queries start from anchors. After each layer: of every query the logits, its box
+// (centre x, centre y, width, height), and where it looked.
 export function detect(weights, config, image) {
   const { image_size: side, patch_size: size } = config.backbone;
   const grid = side / size;

@@ -43,12 +43,10 @@ function render({ model, el }) {
 
   // What the queries say after a layer; at stage 0 their anchors.
   function guesses(after) {
-    const said = layers.at(-1).logits.map(softmax);
-    return said.map((chances, query) => {
-      const known = chances.slice(0, -1); // without "no object"
-      const chance = Math.max(...known);
+    return layers.at(-1).logits.map((logits, query) => {
+      const chances = classChances(logits, config), chance = Math.max(...chances);
       const box = after ? layers[after - 1].boxes[query] : anchors[query];
-      return { query, chance, label: String(known.indexOf(chance)), box };
+      return { query, chance, label: String(chances.indexOf(chance)), box };
     });
   }
 
@@ -110,7 +108,7 @@ function render({ model, el }) {
     const words = sure.map(({ query, label, chance }) =>
       `query ${query + 1} a ${label} (${chance.toFixed(2)})`);
     said.textContent = passed.join("") + (words.length ? `Found: ${words.join(", ")}; ` : "") +
-      `${numQueries - sure.length} of ${numQueries} say: no object.`;
+      `${numQueries - sure.length} of ${numQueries} name no digit.`;
   }
 
   function draw() {

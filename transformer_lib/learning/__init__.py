@@ -1,0 +1,1 @@
+"""From a file of the reader's to whatever answers best: read, split, baseline, model, verdict."""
