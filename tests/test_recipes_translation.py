@@ -35,6 +35,19 @@ def test_main_trains_measures_and_writes_weights_and_card(tmp_path, capfd, monke
     assert recipe.translate(model, ["das Haus"], model.symbols, num_beams=1)
 
 
+def test_the_trial_on_captions_measures_test_alone_and_writes_nothing(
+    tmp_path, capfd, monkeypatch, data
+):
+    monkeypatch.setattr(recipe, "MOST", 6)
+    monkeypatch.setattr(recipe, "load_captions", lambda: data.pairs)
+    monkeypatch.setattr(recipe, "with_pieces", lambda pairs: data)
+    options = ["--trial", "multi30k", "--steps", "2", "--checkpoint", str(tmp_path / "runs")]
+    recipe.RECIPE.main([*options, "--out", str(tmp_path / "w.safetensors")])
+    assert "{'test, float32': TranslationScore(" in capfd.readouterr().err
+    assert not (tmp_path / "w.safetensors").exists()
+    assert "dropout=0.3" in (tmp_path / "runs/recipe.json").read_text(encoding="utf-8")
+
+
 def test_pieces_are_learnt_from_both_sides_of_training_alone(data):
     text = "".join(f" das Haus {n}\n the house {n}\n" for n in range(50))[:-1]
     assert data.symbols == Subwords.of(BytePairs.learn(text, 21))

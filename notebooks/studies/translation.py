@@ -1,4 +1,4 @@
-"""Chapter 13: from 1611 to today and back, in three seeds, beside copying and the word table."""
+"""Chapter 13: from 1611 to today in three seeds, and back in one, beside copying and the table."""
 
 from study import chapter, first_losses, keep
 
@@ -17,13 +17,13 @@ def arm(source, target, seed=0) -> dict:
     return locals()
 
 
-ARMS = [arm(*way, seed) for way in WAYS for seed in SEEDS]
+ARMS = [arm(*WAYS[0], seed) for seed in SEEDS] + [arm(*WAYS[1])]
 
 
 def run(source, target, seed, *, stop=None) -> dict:
     """Train as the page does, and measure on the whole test part."""
     here = chapter("13_translation", stop)
-    data = here.load_verses(source, target, longest=15)
+    data = here.load_verses(source, target, longest=15, vocab_size=1000)
     model, history = here.fit(data, seed=seed)
     figures = {"losses": first_losses(history)}
     if stop:

@@ -1,13 +1,17 @@
 """The translator: German verses in, English verses out, as chapter 13 does in small.
 
-It learns from two translations of one book, in 4,000 pieces that both languages share.
+It learns from two translations of one book, in 4,000 pieces that both languages share. The same
+model on the captions that everybody measures (downloaded at the first call):
+
+    make train-translation DATA=multi30k
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor, nn
 
+from transformer_lib.data.captions import load_captions
 from transformer_lib.data.pairs import Batch, PairBatches, encode_words
 from transformer_lib.data.subwords import BytePairs, Subwords
 from transformer_lib.data.translations import Pair, Parallel, clean, load_parallel
@@ -52,7 +56,11 @@ def load_verses(
     vocab_size: int = VOCAB_SIZE,
 ) -> Verses:
     """Pair two translations, and learn pieces from both sides of the training part alone."""
-    pairs = load_parallel(source, target, longest=longest)
+    return with_pieces(load_parallel(source, target, longest=longest), vocab_size)
+
+
+def with_pieces(pairs: Parallel, vocab_size: int = VOCAB_SIZE) -> Verses:
+    """Join pairs with the pieces that their training part teaches."""
     return Verses(pairs, learn_pieces(pairs.train, vocab_size))
 
 
@@ -62,7 +70,7 @@ def learn_pieces(pairs: Sequence[Pair], vocab_size: int) -> Subwords:
     return Subwords.of(BytePairs.learn(text, vocab_size - SPECIAL - 256))
 
 
-def make_model(data: Verses) -> Transformer:
+def make_model(data: Verses, *, dropout: float = 0.1) -> Transformer:
     """Make the translator, untrained: one matrix embeds source and target and scores the words."""
     return Transformer(
         TransformerConfig(
@@ -74,7 +82,7 @@ def make_model(data: Verses) -> Transformer:
             num_decoder_layers=2,
             d_ff=512,
             activation="relu2",
-            dropout=0.1,
+            dropout=dropout,
             positions="rotary",
             share_embeddings=True,
         )
@@ -182,3 +190,13 @@ RECIPE = Recipe(
     card=card,
     autocast=True,
 )
+TRIALS = {
+    "multi30k": replace(
+        RECIPE,
+        data=lambda: with_pieces(load_captions()),
+        model=lambda data: make_model(data, dropout=0.3),
+        steps=15_000,
+        parts=("test",),
+    )
+}
+RECIPE = replace(RECIPE, trials=TRIALS)
