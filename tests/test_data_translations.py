@@ -122,3 +122,7 @@ def test_arguments_are_checked():
         load_parallel("segond", "elberfelder", longest=0)
     with pytest.raises(ValueError, match=r"held_out must be between 0 and 0\.5, got 0\.5"):
         load_parallel("segond", "elberfelder", longest=9, held_out=0.5)
+    with pytest.raises(ValueError, match="target must be one of"):
+        aligned("segond", "klingon", longest=9)
+    with pytest.raises(ValueError, match="held_out must be positive"):
+        split_by_chapter([pair("a", "b")], 0)

@@ -65,3 +65,11 @@ def test_there_must_be_a_pair():
         WordTable([])
     with pytest.raises(ValueError, match="rounds must be"):
         WordTable(PAIRS, rounds=0)
+
+
+def test_what_a_search_cannot_use_is_refused():
+    table = WordTable(PAIRS, rounds=1)
+    with pytest.raises(ValueError, match="num_beams must be"):
+        table.search("das", num_beams=0)
+    with pytest.raises(ValueError, match="weight must be"):
+        table.search("das", weight=-1.0)

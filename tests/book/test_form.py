@@ -18,6 +18,7 @@ IN_FORM = [
     "02_multi_head",
     "07_transformer",
     "10_gpt",
+    "13_translation",
     "20_recurrence",
     "26_which_attention",
     "28_own_data",

@@ -3,6 +3,7 @@
 from faults.fault import faults_of
 
 _pairs = faults_of("data/translations.py", "test_data_translations.py")
+_captions = faults_of("data/captions.py", "test_data_captions.py")
 _subwords = faults_of("data/subwords.py", "test_translator.py")
 _score = faults_of("measure/translation.py", "test_measure_translation.py")
 _table = faults_of("measure/word_table.py", "test_word_table.py")
@@ -133,5 +134,41 @@ FAULTS = [
         "M{LEFT} {_y(j)}L{RIGHT} {_y(i)}",
         "M{LEFT} {_y(i)}L{RIGHT} {_y(j)}",
         "a_line_for_each_look_that_counts",
+    ),
+    _captions(
+        "dev is the test part",
+        'PARTS = ("train", "val", "test_2016_flickr")',
+        'PARTS = ("train", "test_2016_flickr", "test_2016_flickr")',
+        "each_line_meets_the_same_line_of_the_other_language",
+    ),
+    _captions(
+        "always from German to English",
+        "for end in (source, target)",
+        "for end in LANGUAGES",
+        "each_line_meets_the_same_line_of_the_other_language",
+    ),
+    _captions(
+        "a sign that ends lines elsewhere ends one here",
+        r'text.rstrip("\n").split("\n")',
+        "text.splitlines()",
+        "each_line_meets_the_same_line_of_the_other_language",
+    ),
+    _captions(
+        "a file that is too short is padded by silence",
+        "zip(ones, others, strict=True)",
+        "zip(ones, others, strict=False)",
+        "languages_and_files_that_do_not_fit_are_refused",
+    ),
+    _recipe(
+        "the trial on captions is measured on dev",
+        'parts=("test",),',
+        'parts=("dev",),',
+        "the_trial_on_captions_measures_test_alone_and_writes_nothing",
+    ),
+    _table(
+        "a search without a beam",
+        "checks.at_least(1, num_beams=num_beams)",
+        "pass",
+        "what_a_search_cannot_use_is_refused",
     ),
 ]

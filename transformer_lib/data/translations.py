@@ -129,9 +129,7 @@ def load_parallel(source: str, target: str, *, longest: int, held_out: float = 0
         ValueError: if an argument is not what is said here.
         FileNotFoundError: if the archive was not fetched.
     """
-    checks.at_least(1, longest=longest)
-    if not 0 < held_out < 0.5:
-        raise ValueError(f"held_out must be between 0 and 0.5, got {held_out}")
+    _check_held_out(held_out)
     pairs = aligned(source, target, longest=longest)
     train, dev, test = split_by_chapter(pairs, held_out)
     leaking = leaks(train, dev + test)
@@ -140,6 +138,9 @@ def load_parallel(source: str, target: str, *, longest: int, held_out: float = 0
 
 def aligned(source: str, target: str, *, longest: int) -> list[Pair]:
     """The verses of two translations side by side, without those that `load_parallel` names."""
+    checks.one_of(TRANSLATIONS, source=source)
+    checks.one_of(TRANSLATIONS, target=target)
+    checks.at_least(1, longest=longest)
     ones, others = load_translation(source), load_translation(target)
     pairs = [Pair(ones[verse], others[verse], verse) for verse in ones if verse in others]
     return [pair for pair in pairs if _is_usable(pair, longest)]
@@ -147,6 +148,7 @@ def aligned(source: str, target: str, *, longest: int) -> list[Pair]:
 
 def split_by_chapter(pairs: Sequence[Pair], held_out: float) -> tuple[list[Pair], ...]:
     """Cut into train, dev and test, whole chapters at a time; dev and test are shuffled."""
+    _check_held_out(held_out)
     chapters = sorted({pair.verse[:2] for pair in pairs})
     random.Random(0).shuffle(chapters)
     size = round(held_out * len(chapters))
@@ -190,6 +192,12 @@ def leaks(train: Sequence[Pair], held_out: Sequence[Pair], *, share: float = 0.5
 def _grams(text: str) -> set[tuple[str, ...]]:
     row = words(text.lower())
     return {tuple(row[i : i + GRAM]) for i in range(max(1, len(row) - GRAM + 1))}
+
+
+def _check_held_out(held_out: float) -> None:
+    checks.positive(held_out=held_out)
+    if held_out >= 0.5:
+        raise ValueError(f"held_out must be between 0 and 0.5, got {held_out}")
 
 
 def _is_usable(pair: Pair, longest: int) -> bool:

@@ -68,7 +68,12 @@ class WordTable:
             weight: of the logarithm of p(word | the one before), against that of the table's.
             dropping: what it costs to write nothing for a word.
             num_beams: beginnings that are kept.
+
+        Raises:
+            ValueError: if `weight` is negative or not finite, or `num_beams` less than 1.
         """
+        checks.not_negative(weight=weight)
+        checks.at_least(1, num_beams=num_beams)
         beams: list[tuple[float, list[str]]] = [(0.0, [NOTHING])]
         for source in WORDS.findall(text):
             following = [(score + dropping, row) for score, row in beams]
