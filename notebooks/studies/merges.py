@@ -15,7 +15,7 @@ from transformer_lib.training.schedules import trapezoid_schedule
 from transformer_lib.training.train import train
 
 SEEDS = range(3)
-STEPS = {0: 200, 256: 200, 1000: 175, 4000: 115}  # which take about the same time
+STEPS = {0: 150, 256: 150, 1000: 130, 4000: 85}  # which take about the same time
 WINDOW = 64  # bytes or pieces that are read at a time
 
 
