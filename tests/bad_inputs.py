@@ -81,6 +81,9 @@ RIGHT = [
     ("Vocabulary.decode.ids", "uint8"),
     ("(Vocabulary.*|edit_distance).(symbols|text|a|b)", "'no such name'|\\['a'\\]"),
     ("encode_words.words", "\\['a'\\]"),
+    ("ratings.words.text", "'no such name'"),
+    ("reasons.*.(vectors|baseline)", "NaN"),  # numbers in, numbers out
+    ("reasons.*.row", "'text'"),  # a list of its letters
     ("plots.*.(title|xlabel|ylabel)", "None|5|\\['a'\\]|'.*'|object\\(\\)"),  # matplotlib's
     ("slideshow.alt", "\\['a'\\]"),  # a text for each picture
     ("(labels|queries|keys|alt|label|caption|rows|columns|characters)", "'text'|'no such name'"),

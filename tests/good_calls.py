@@ -14,6 +14,7 @@ from torch import nn
 
 from transformer_lib.data.episodes import Episodes
 from transformer_lib.data.images import Images
+from transformer_lib.data.ratings import Rated
 from transformer_lib.data.streams import Streams
 from transformer_lib.data.translations import Pair
 from transformer_lib.data.vocabulary import Vocabulary
@@ -23,12 +24,14 @@ from transformer_lib.layers.cache import KVCache, MemoryCache
 from transformer_lib.layers.feed_forward import FeedForward
 from transformer_lib.layers.multi_head import MultiHeadAttention
 from transformer_lib.layers.relative import RelativeAttention
+from transformer_lib.models.bert import Bert, BertConfig, Classifier
 from transformer_lib.models.decision_transformer import DecisionTransformerConfig
 from transformer_lib.models.gpt import GPT, GPTConfig
 from transformer_lib.models.recurrent import Recurrent, RecurrentConfig
 from transformer_lib.models.transformer import Transformer, TransformerConfig
 from transformer_lib.models.transformer_xl import TransformerXL, TransformerXLConfig
 from transformer_lib.models.vit import ViT, ViTConfig
+from transformer_lib.show.canvas import Canvas
 from transformer_lib.show.quantize import pack
 
 SMALL = {"d_model": 8, "num_heads": 2, "num_layers": 1, "d_ff": 16}
@@ -62,6 +65,15 @@ def gpt():
     return GPT(gpt_config()).eval()
 
 
+def classifier():
+    torch.manual_seed(0)
+    return Classifier(Bert(BertConfig(11, max_len=16, **SMALL)), 2, pool="mean").eval()
+
+
+def each_row():
+    return lambda vectors: vectors.sum(dim=(1, 2))
+
+
 def xl():
     torch.manual_seed(0)
     return TransformerXL(xl_config()).eval()
@@ -91,6 +103,14 @@ def features():
 
 def folder():
     return Path(tempfile.mkdtemp())
+
+
+def sharded_folder():
+    from transformer_lib.training.sharded import save_sharded
+
+    model, file = gpt(), folder()
+    save_sharded(file, model, torch.optim.SGD(model.parameters(), lr=0.1))
+    return file
 
 
 def decoder_layer_memory():
@@ -135,6 +155,9 @@ GOOD = {
     "base": lambda: 10000.0,
     "down": lambda: 1,
     "right": lambda: 1,
+    "accuracy.right": lambda: torch.tensor([True, False]),
+    "better.first": lambda: torch.tensor([True, False]),
+    "better.second": lambda: torch.tensor([False, True]),
     "n": lambda: 0,
     "seed": lambda: 0,
     "pad_id": lambda: 0,
@@ -227,7 +250,26 @@ GOOD = {
     "starts": doors,
     "count": lambda: 2,
     "fields": lambda: torch.tensor([0, 1]),
+    "chance": lambda: lambda rows: torch.tensor([[len(row), 2.0] for row in rows]),
+    "vectors": lambda: torch.ones(1, 3, 4),
     # where a name means something else
+    "integrated_gradients.baseline": lambda: torch.zeros(4),
+    "strike.places": lambda: [0],
+    "flips.counts": lambda: (1,),
+    "parse.content": lambda: b"1\t2.5\tA fine film\n",
+    "split.sentences": lambda: [Rated("fine", 1, 2.0), Rated("dull", 0, -2.0)],
+    "from_vectors.model": classifier,
+    "from_vectors.embedding": lambda: nn.Identity(),
+    "from_vectors.ids": lambda: torch.tensor([[1, 2]]),
+    "gradient.score": each_row,
+    "gradient_norm.score": each_row,
+    "gradient_times_input.score": each_row,
+    "integrated_gradients.score": each_row,
+    "leave_one_out.row": lambda: [1, 2, 3],
+    "strike.row": lambda: [1, 2, 3],
+    "flips.rows": lambda: [[1, 2, 3]],
+    "flips.scores": lambda: [torch.ones(3)],
+    "split.test": lambda: 1,
     "DecisionTransformer.config": wish_config,
     "DecisionTransformer.forward.steps": lambda: torch.zeros(2, 3, dtype=torch.long),
     "DecisionTransformer.embed.steps": lambda: torch.zeros(2, 3, dtype=torch.long),
@@ -390,6 +432,32 @@ GOOD = {
     "alignment.weights": lambda: torch.full((2, 2), 0.5),
     "PieceCutter.merges": lambda: [(97, 98)],
     "PieceCutter.text": lambda: "ab",
+    "gigabytes.size": lambda: 4e9,
+    "memory_boxes.title": lambda: "a",
+    "memory_boxes.held": lambda: {"parameters": 4e9},
+    "memory_boxes.processes": lambda: 2,
+    "memory_boxes.most": lambda: 8e9,
+    "memory_boxes.said": lambda: "a",
+    "training_flops.parameters": lambda: 10,
+    "training_flops.tokens": lambda: 20,
+    "fit_power_law.sizes": lambda: [1e3, 2e3, 4e3, 8e3],
+    "fit_power_law.losses": lambda: [3.0, 2.5, 2.2, 2.0],
+    "prediction_interval.sizes": lambda: [1e3, 2e3, 4e3, 8e3],
+    "prediction_interval.losses": lambda: [3.0, 2.5, 2.2, 2.0],
+    "prediction_interval.target": lambda: 3e4,
+    "prediction_interval.draws": lambda: 3,
+    "scaling_plot.sizes": lambda: [1e3, 2e3],
+    "scaling_plot.losses": lambda: [3.0, 2.5],
+    "scaling_plot.target": lambda: 8e3,
+    "scaling_plot.guess": lambda: 1.5,
+    "Choice.label": lambda: "a",
+    "Choice.drawings": lambda: {"a": Canvas("a")},
+    "save_sharded.folder": lambda: folder(),
+    "save_sharded.model": lambda: remembered(),
+    "save_sharded.optimizers": lambda: torch.optim.SGD(KEPT["model"].parameters(), lr=0.1),
+    "load_sharded.folder": lambda: sharded_folder(),
+    "load_sharded.model": lambda: remembered(),
+    "load_sharded.optimizers": lambda: torch.optim.SGD(KEPT["model"].parameters(), lr=0.1),
 }
 
 KEPT: dict[str, nn.Module] = {}

@@ -18,8 +18,10 @@ IN_FORM = [
     "02_multi_head",
     "07_transformer",
     "10_gpt",
+    "12_sentiment",
     "13_translation",
     "20_recurrence",
+    "25_scaling",
     "26_which_attention",
     "28_own_data",
 ]

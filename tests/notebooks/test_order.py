@@ -22,6 +22,7 @@ EXERCISES = sorted((PACKAGE / "exercises").glob("chapter_*.py"))
 ALWAYS = [
     "data",
     "show.alignment",
+    "pretrained.bert.load_bert",  # one line, which chapter 27 opens
     "show.boxes",
     "show.code",
     "show.contest",
@@ -41,6 +42,7 @@ ALWAYS = [
     "show.whole",
     "show.widgets",
     "show.word_finder",
+    "show.word_striker",
 ]
 
 # A folder, or a file beside the folders, imports only what stands before it here, and itself.
