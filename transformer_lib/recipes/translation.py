@@ -17,6 +17,7 @@ from transformer_lib.data.subwords import BytePairs, Subwords
 from transformer_lib.data.translations import Pair, Parallel, clean, load_parallel
 from transformer_lib.data.vocabulary import SPECIAL
 from transformer_lib.generation import beam_search
+from transformer_lib.layers.kernels import has_bf16_products
 from transformer_lib.measure.translation import TranslationScore, translation_score
 from transformer_lib.models.transformer import Transformer, TransformerConfig
 from transformer_lib.recipes.running import SEED, Recipe
@@ -188,7 +189,7 @@ RECIPE = Recipe(
     evaluate=lambda model, data, part: score(model, getattr(data, part), data.symbols),
     progress=progress,
     card=card,
-    autocast=True,
+    autocast=has_bf16_products("cpu"),
 )
 TRIALS = {
     "multi30k": replace(
