@@ -29,6 +29,7 @@ LONGEST = 25  # words of a verse
 MOST_READ = 96  # pieces; no verse that it learnt from has more
 MOST = 64  # pieces of what is written
 NUM_BEAMS = 4
+AUTOCAST = has_bf16_products("cpu")  # where bfloat16 is emulated, it would be far slower
 
 
 @dataclass(frozen=True)
@@ -189,7 +190,7 @@ RECIPE = Recipe(
     evaluate=lambda model, data, part: score(model, getattr(data, part), data.symbols),
     progress=progress,
     card=card,
-    autocast=has_bf16_products("cpu"),
+    autocast=AUTOCAST,
 )
 TRIALS = {
     "multi30k": replace(
