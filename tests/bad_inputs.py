@@ -50,7 +50,7 @@ SKIPPED = {
     "kernels": "are called by attention alone, behind its checks",
     "decay|split_heads|join_heads|state_before": "are called by layers alone, behind their checks",
     "downloads": "ask the network",
-    "load_cifar10|load_fashion_mnist|load_tiny_shakespeare": "ask the network",
+    "load_cifar10|load_captions|load_fashion_mnist|load_tiny_shakespeare": "ask the network",
     "use_style|plot": "draw, and take nothing but axes",
     "step|closure|sync|add_param_group": "are torch's own, or called by our code alone",
 }

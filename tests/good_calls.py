@@ -16,6 +16,7 @@ from transformer_lib.data.episodes import Episodes
 from transformer_lib.data.images import Images
 from transformer_lib.data.ratings import Rated
 from transformer_lib.data.streams import Streams
+from transformer_lib.data.translations import Pair
 from transformer_lib.data.vocabulary import Vocabulary
 from transformer_lib.data.worlds import Doors
 from transformer_lib.layers.blocks import DecoderLayer, EncoderLayer
@@ -35,6 +36,7 @@ from transformer_lib.show.quantize import pack
 
 SMALL = {"d_model": 8, "num_heads": 2, "num_layers": 1, "d_ff": 16}
 PAIR = {"d_model": 8, "num_heads": 2, "num_encoder_layers": 1, "num_decoder_layers": 1, "d_ff": 16}
+VERSES = [Pair("das Haus", "the house", (1, n, 1)) for n in range(9)]
 WORDS = Vocabulary(("a", "b", "c", "d"), special=True)
 
 
@@ -409,6 +411,35 @@ GOOD = {
     "SegmentLoss.__call__.model": xl,
     "SegmentLoss.load_state_dict.state": dict,
     "SegmentLoss.__call__.batch": lambda: Streams(torch.arange(9), batch_size=2, seg_len=2)[0],
+    "clean.text": lambda: "one line",
+    "words.text": lambda: "one line",
+    "load_translation.name": lambda: "king_james",
+    "load_parallel.source": lambda: "king_james",
+    "load_parallel.target": lambda: "world_english",
+    "load_parallel.longest": lambda: 3,
+    "aligned.source": lambda: "king_james",
+    "aligned.target": lambda: "world_english",
+    "aligned.longest": lambda: 3,
+    "leaks.train": lambda: VERSES,
+    "leaks.held_out": lambda: VERSES[:1],
+    "split_by_chapter.pairs": lambda: VERSES,
+    "split_by_chapter.held_out": lambda: 0.3,
+    "BytePairs.merges": lambda: [(97, 98)],
+    "BytePairs.decode.ids": lambda: [97, 256],
+    "Subwords.merges": lambda: ((97, 98),),
+    "Subwords.decode.ids": lambda: [100, 259],
+    "Subwords.pieces.ids": lambda: [100, 259],
+    "translation_score.written": lambda: ["one line"],
+    "translation_score.references": lambda: ["another line"],
+    "WordTable.pairs": lambda: [("das Haus", "the house")],
+    "WordTable.partners.word": lambda: "Haus",
+    "WordTable.replace.text": lambda: "das Haus",
+    "WordTable.search.text": lambda: "das Haus",
+    "alignment.read": lambda: ["das", "Haus"],
+    "alignment.written": lambda: ["the", "house"],
+    "alignment.weights": lambda: torch.full((2, 2), 0.5),
+    "PieceCutter.merges": lambda: [(97, 98)],
+    "PieceCutter.text": lambda: "ab",
     "gigabytes.size": lambda: 4e9,
     "memory_boxes.title": lambda: "a",
     "memory_boxes.held": lambda: {"parameters": 4e9},

@@ -31,6 +31,11 @@ DERIVED = {
         "recipes.verses_bert",
     ],
     12: ["measure.accuracy", "measure.maps.attention_rollout", "measure.reasons"],
+    13: [
+        "measure.translation",
+        "measure.word_table",
+        "recipes.translation",
+    ],
     14: ["layers.patches", "models.vit", "recipes.digits_vit"],
     15: [
         "layers.places",

@@ -84,9 +84,14 @@ def keep_inside(script: str) -> str:
 
 
 def said(file) -> str:
-    """The name of a script or style sheet, and its text when it stands in the page."""
+    """The name of a script or style sheet, and its text when it stands in the page.
+
+    Not the text of data: among the letters that stand for weights any short word may turn up.
+    """
     attributes = getattr(file, "attributes", {})
-    return f"{getattr(file, 'filename', file)} {attributes.get('body', '')}".lower()
+    is_data = str(attributes.get("type", "")).endswith("json")
+    text = "" if is_data else attributes.get("body", "")
+    return f"{getattr(file, 'filename', file)} {text}".lower()
 
 
 def setup(app):

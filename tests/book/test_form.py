@@ -23,6 +23,7 @@ IN_FORM = [
     "09_recurrent",
     "10_gpt",
     "12_sentiment",
+    "13_translation",
     "20_recurrence",
     "25_scaling",
     "26_which_attention",

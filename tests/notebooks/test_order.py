@@ -21,6 +21,7 @@ EXERCISES = sorted((PACKAGE / "exercises").glob("chapter_*.py"))
 
 ALWAYS = [
     "data",
+    "show.alignment",
     "pretrained.bert.load_bert",  # one line, which chapter 27 opens
     "show.boxes",
     "show.code",
@@ -40,6 +41,7 @@ ALWAYS = [
     "show.scene_painter",
     "show.studies",
     "show.towers",
+    "show.translator",
     "show.whole",
     "show.widgets",
     "show.word_finder",
