@@ -21,6 +21,7 @@ EXERCISES = sorted((PACKAGE / "exercises").glob("chapter_*.py"))
 
 ALWAYS = [
     "data",
+    "layers.kernels.has_bf16_products",  # what a processor can, which no chapter derives
     "show.alignment",
     "pretrained.bert.load_bert",  # one line, which chapter 27 opens
     "show.boxes",
@@ -59,6 +60,7 @@ FLOORS = [
     "weights",
     "pretrained",
     "data",
+    "layers.kernels.has_bf16_products",  # what a processor can, which no chapter derives
     "training",
     "measure",
     "show",
