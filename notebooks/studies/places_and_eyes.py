@@ -6,11 +6,11 @@ ALL_FOUR = {"places": True, "eyes": True, "base": 20.0, "focal": True, "scenes":
 CHANGES = [
     {},
     {"places": False, "eyes": False, "base": 10000.0, "focal": False},  # as published
-    {"scenes": "hard"},
     {"focal": False},
     {"places": False},
     {"eyes": False},
     {"base": 10000.0},
+    {"scenes": "hard"},
 ]
 ARMS = [ALL_FOUR | change | {"seed": seed} for change in CHANGES for seed in range(3)]
 
