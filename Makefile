@@ -24,7 +24,7 @@ test-package: export MPLBACKEND ?= agg
 
 .DEFAULT_GOAL := help
 .PHONY: help archives archives-if-online chat install book test test-package test-notebooks test-book run workbook times lab \
-	bench shake halved parity \
+	bench bench-gpu shake halved parity \
 	faults check fix \
 	links gettext pins clean
 
@@ -108,13 +108,16 @@ test-notebooks: archives-if-online ## every notebook again: words exactly, numbe
 
 test-book: $(BUILT) ## the rendered pages in headless Chromium
 	@echo "== the pages"
-	@"$(BIN)/python" -m pytest tests/book
+	@"$(BIN)/python" -m pytest tests/book -n $(JOBS) --dist loadgroup
 
 parity: $(INSTALLED) ## measure again how far each model is from the code it is held against (tests/parity.md)
 	@LEDGER=write "$(BIN)/python" -m pytest -q -n0 $$(grep -l "^from parity import agree" tests/test_*.py)
 
 bench: $(INSTALLED) ## measure speed and memory against other implementations (TABLE=attention_speed: one table)
 	@"$(BIN)/python" tests/benchmarks/run.py $(TABLE)
+
+bench-gpu: $(INSTALLED) ## the same on a GPU, in at most ten minutes
+	@"$(BIN)/python" tests/benchmarks/run.py --gpu
 
 train-%: $(INSTALLED) ## train what ships with the package (train-pronunciations STEPS=11000); goes on where it was stopped
 	@"$(BIN)/python" -m transformer_lib train $* $(STEPS:%=--steps %)

@@ -1,7 +1,10 @@
 // Small repairs of the theme, for every page.
 "use strict";
-// The text waits for its fonts, as long as a browser does, and moves no more when they come.
 const root = document.documentElement;
+// The theme's script would choose the colours when the page stands, and move what it has drawn.
+if (root.dataset.mode === "auto")
+  root.dataset.theme = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+// The text waits for its fonts, as long as a browser does, and moves no more when they come.
 root.classList.add("without-fonts");
 const fonts = ["1em 'Source Serif 4'", "italic 1em 'Source Serif 4'"].map((font) => document.fonts.load(font));
 Promise.race([Promise.allSettled(fonts), new Promise((done) => setTimeout(done, 3000))]).then(() =>

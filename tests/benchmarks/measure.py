@@ -7,17 +7,44 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import torch
 
 THREADS = int(os.environ.get("OMP_NUM_THREADS", 2))
 LIMIT = 3.0  # seconds for one call: what takes longer is left out
 ROUNDS = 7  # at least
+QUIET = 0.1  # cores that other programs may use while a table is measured that is kept
 
 
 def has_bf16_products() -> bool:
     """Whether this CPU multiplies bfloat16 numbers by itself."""
     can = torch.cpu.get_capabilities()
     return bool(can.get("avx512_bf16") or can.get("amx_bf16"))
+
+
+def kind() -> str:
+    """The kind of processor: tables of two kinds stand beside each other."""
+    return f"{'With' if has_bf16_products() else 'No'} bfloat16 products"
+
+
+class Others:
+    """Measures what everyone else used of the machine while a block ran: `.cores`, 1 for one."""
+
+    def __enter__(self) -> "Others":
+        self._start = self._read()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        wall, busy = (end - start for end, start in zip(self._read(), self._start, strict=True))
+        self.cores = max(0.0, busy / wall)
+
+    @staticmethod
+    def _read() -> tuple[float, float]:
+        """Seconds since some start, and those that others worked: all but us and our children."""
+        all_of_it = psutil.cpu_times()
+        idle = all_of_it.idle + getattr(all_of_it, "iowait", 0.0)
+        ours = sum(os.times()[:4])  # children count once they have ended
+        return time.perf_counter(), sum(all_of_it) - idle - ours
 
 
 def machine() -> str:

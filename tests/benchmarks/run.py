@@ -3,19 +3,22 @@
     python tests/benchmarks/run.py                     all tables (let the machine do nothing else)
     python tests/benchmarks/run.py attention_speed     one of them; the others stay as they are
     python tests/benchmarks/run.py --quick             tiny sizes, nothing written: does it run?
+    python tests/benchmarks/run.py --gpu               the tables of a GPU, ten minutes at most
 
 One file is one table: it has TITLE, NOTE, HEAD and `rows(quick)`, which yields the lines. A new
-one is added to TABLES.
+one is added to TABLES. What was measured on another kind of processor stays beside it.
 """
 
 import argparse
 import importlib
 import re
+import sys
 import time
 from pathlib import Path
 
 import torch
-from measure import THREADS, machine
+from gpu import device
+from measure import QUIET, THREADS, Others, kind, machine
 
 TABLES = [
     "transformer_speed",
@@ -28,54 +31,85 @@ TABLES = [
     "xl_evaluation",
     "page_speed",
 ]
+ON_GPU = ["gpu_models", "gpu_context", "gpu_generation"]
+NOT_YET = "Not measured: `make bench-gpu` fills this table on a machine with a GPU.\n"
 RESULTS = Path(__file__).with_name("results.md")
 PREFACE = "# Benchmarks\n\nWritten by `make bench`; measured, never typed.\n"
 
 
-def section(name: str, quick: bool) -> str:
-    """Measure one table and return it as Markdown, printing each line as it comes."""
+def section(name: str, quick: bool) -> tuple[str, float]:
+    """Measure one table, printing each line as it comes.
+
+    Returns:
+        The table as Markdown, and how many cores other programs used meanwhile.
+    """
     table = importlib.import_module(name)
-    lines = [
-        f"## {table.TITLE}\n",
-        f"{table.NOTE}\n",
-        f"Measured {time.strftime('%Y-%m-%d')} on {machine()}.\n",
-        f"| {' | '.join(table.HEAD)} |",
-        f"|{'---|' * len(table.HEAD)}",
-    ]
-    print("\n".join(lines))
-    for row in table.rows(quick):
-        lines.append(f"| {' | '.join(map(str, row))} |")
-        print(lines[-1], flush=True)
+    lines = [f"| {' | '.join(table.HEAD)} |", f"|{'---|' * len(table.HEAD)}"]
+    print(f"## {table.TITLE}\n\n{machine()}.\n", *lines, sep="\n")
+    with Others() as others:
+        for row in table.rows(quick):
+            lines.append(f"| {' | '.join(map(str, row))} |")
+            print(lines[-1], flush=True)
+    measured = (
+        f"Measured {time.strftime('%Y-%m-%d')} on {machine()}; other programs used "
+        f"{others.cores:.2f} of a core.\n"
+    )
     print()
-    return "\n".join(lines) + "\n"
+    return "\n".join([measured, *lines]) + "\n", others.cores
 
 
-def write(measured: dict[str, str]) -> None:
-    """Put the measured sections into the results, in the order of TABLES, and keep the others."""
-    old = RESULTS.read_text(encoding="utf-8") if RESULTS.exists() else ""
+def merge(old: str, measured: dict[str, str], here: str) -> str:
+    """The results with the measured tables in them, in the order of TABLES, then ON_GPU.
+
+    Args:
+        old: the results as they are.
+        measured: the new tables, by the names of their files.
+        here: the kind of processor that they were measured on. The tables of other kinds stay.
+    """
     kept = {part.splitlines()[0]: part for part in re.split(r"(?m)^(?=## )", old)[1:]}
-    parts = []
-    for name in TABLES:
-        title = f"## {importlib.import_module(name).TITLE}"
-        part = measured.get(name) or kept.get(title)
-        if part:
-            parts.append(part.strip() + "\n")
-    RESULTS.write_text("\n".join([PREFACE, *parts]), encoding="utf-8", newline="\n")
+    parts = [PREFACE]
+    for name in TABLES + ON_GPU:
+        table = importlib.import_module(name)
+        kinds = re.split(r"(?m)^### (.*)\n", kept.get(f"## {table.TITLE}", ""))[1:]
+        of_kind = dict(zip(kinds[::2], kinds[1::2], strict=True))
+        if name in measured:
+            of_kind[here] = measured[name]
+        if of_kind or name in ON_GPU:
+            parts.append(f"## {table.TITLE}\n\n{table.NOTE}\n")
+        if not of_kind and name in ON_GPU:
+            parts.append(NOT_YET)
+        for title, text in sorted(of_kind.items(), reverse=True):
+            parts.append(f"### {title}\n\n{text.strip()}\n")
+    return "\n".join(parts)
 
 
 def main() -> None:
-    """Measure the chosen tables."""
+    """Measure the chosen tables, and keep those that were measured in quiet."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("table", nargs="*", help=f"some of {', '.join(TABLES)}; by default all")
     parser.add_argument("--quick", action="store_true", help="tiny sizes; writes nothing")
+    parser.add_argument("--gpu", action="store_true", help="the tables of a GPU")
     options = parser.parse_args()
-    if unknown := set(options.table) - set(TABLES):
+    tables = ON_GPU if options.gpu else TABLES
+    if unknown := set(options.table) - set(tables):
         parser.error(f"there is no table {', '.join(sorted(unknown))}")
+    if options.gpu and not options.quick and device().type != "cuda":
+        parser.error("there is no GPU here; --gpu --quick runs the same at tiny sizes on the CPU")
+    here = torch.cuda.get_device_name() if options.gpu and not options.quick else kind()
     torch.set_num_threads(THREADS)
     torch.manual_seed(0)
-    measured = {name: section(name, options.quick) for name in options.table or TABLES}
-    if not options.quick:
-        write(measured)
+    refused = []
+    for name in options.table or tables:
+        text, others = section(name, options.quick)
+        if options.quick:
+            continue
+        if others > QUIET:
+            refused.append(f"{name}: other programs used {others:.2f} of a core")
+            continue
+        old = RESULTS.read_text(encoding="utf-8") if RESULTS.exists() else ""
+        RESULTS.write_text(merge(old, {name: text}, here), encoding="utf-8", newline="\n")
+    if refused:
+        sys.exit(f"not written, for the machine was busy (at most {QUIET}):\n" + "\n".join(refused))
 
 
 if __name__ == "__main__":

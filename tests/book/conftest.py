@@ -139,12 +139,16 @@ def open_page(browser, address):
     return visit
 
 
-@pytest.fixture(scope="session", params=PAGES)
+@pytest.fixture(
+    scope="session",
+    params=[pytest.param(page, marks=pytest.mark.xdist_group(page)) for page in PAGES],
+)
 def tab(request, open_page):
     """Each page in turn, opened once and shared by the tests that take `tab`; `tab.path` names it.
 
-    pytest runs all tests of one page before it opens the next. A test may leave the page in any
-    state but with its width, theme and folds changed for good: `fresh` sets those back.
+    pytest runs all tests of one page before it opens the next, in one process (its group). A test
+    may leave the page in any state but with its width, theme and folds changed for good: `fresh`
+    sets those back.
     """
     page = open_page(request.param)
     page.path = request.param
