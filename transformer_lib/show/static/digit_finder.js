@@ -1,7 +1,7 @@
 // --- a detector that finds the digits one moves ------------------------------------------------
 
 const SPRITE = 28; // pixels along a digit's picture
-const SURE = 0.5; // from here on a query says that it has an object
+const SURE = 0.4; // from here on a query names an object: best on scenes of training digits
 
 const drawn = (tag, attributes, ...children) => {
   const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
@@ -117,17 +117,21 @@ function render({ model, el }) {
     const patches = [...(looks ?? [])].map((weight, i) =>
       drawn("rect", { x: (i % grid) * step, y: Math.floor(i / grid) * step, width: step,
         height: step, class: "look", "fill-opacity": (0.6 * weight / most).toFixed(3) }));
+    const spots = []; // where they stand; two queries may claim one digit
     const marks = guesses(stage).map(({ query, chance, label, box }) => {
       const [x, y, width, height] = box.map((part) => part * side), found = chance >= SURE;
-      const [fromX, fromY] = anchors[query].map((part) => part * side);
+      const [fromX, fromY] = anchors[query].map((part) => part * side), left = x - width / 2;
       const parts = [
         drawn("circle", { cx: fromX, cy: fromY, r: found ? 0.9 : 0.6 }),
-        drawn("rect", { x: x - width / 2, y: y - height / 2, width, height }),
+        drawn("rect", { x: left, y: y - height / 2, width, height }),
       ];
+      const above = Math.max(3.5, y - height / 2 - 0.8), below = y + height / 2 + 3;
+      const covers = ([a, b]) => Math.abs(a - left) < 20 && Math.abs(b - above) < 4;
       if (found) parts.push(
         drawn("line", { x1: fromX, y1: fromY, x2: x, y2: y }),
-        drawn("text", { x: x - width / 2, y: Math.max(3.5, y - height / 2 - 0.8) },
+        drawn("text", { x: left, y: spots.some(covers) ? Math.min(side - 1, below) : above },
           `${label} · query ${query + 1}`));
+      if (found) spots.push([left, above]);
       return drawn("g", { class: found ? "found" : "none" }, ...parts);
     });
     sheet.replaceChildren(...patches, ...marks);
