@@ -120,7 +120,7 @@ bench-gpu: $(INSTALLED) ## the same on a GPU, in at most ten minutes
 	@"$(BIN)/python" tests/benchmarks/run.py --gpu
 
 train-%: $(INSTALLED) ## train what ships with the package (train-pronunciations STEPS=11000); goes on where it was stopped
-	@"$(BIN)/python" -m transformer_lib train $* $(STEPS:%=--steps %)
+	@"$(BIN)/python" -m transformer_lib train $* $(STEPS:%=--steps %) $(DATA:%=--trial %)
 
 study-%: $(INSTALLED) ## run a study of notebooks/studies: what a page prints and has no time to compute
 	@OMP_NUM_THREADS=1 "$(BIN)/python" notebooks/studies/$*.py

@@ -50,7 +50,7 @@ SKIPPED = {
     "kernels": "are called by attention alone, behind its checks",
     "decay|split_heads|join_heads|state_before": "are called by layers alone, behind their checks",
     "downloads": "ask the network",
-    "load_cifar10|load_fashion_mnist|load_tiny_shakespeare": "ask the network",
+    "load_cifar10|load_captions|load_fashion_mnist|load_tiny_shakespeare": "ask the network",
     "use_style|plot": "draw, and take nothing but axes",
     "step|closure|sync|add_param_group": "are torch's own, or called by our code alone",
 }
@@ -81,6 +81,9 @@ RIGHT = [
     ("Vocabulary.decode.ids", "uint8"),
     ("(Vocabulary.*|edit_distance).(symbols|text|a|b)", "'no such name'|\\['a'\\]"),
     ("encode_words.words", "\\['a'\\]"),
+    ("ratings.words.text", "'no such name'"),
+    ("reasons.*.(vectors|baseline)", "NaN"),  # numbers in, numbers out
+    ("reasons.*.row", "'text'"),  # a list of its letters
     ("plots.*.(title|xlabel|ylabel)", "None|5|\\['a'\\]|'.*'|object\\(\\)"),  # matplotlib's
     ("slideshow.alt", "\\['a'\\]"),  # a text for each picture
     ("(labels|queries|keys|alt|label|caption|rows|columns|characters)", "'text'|'no such name'"),

@@ -14,7 +14,9 @@ from torch import nn
 
 from transformer_lib.data.episodes import Episodes
 from transformer_lib.data.images import Images
+from transformer_lib.data.ratings import Rated
 from transformer_lib.data.streams import Streams
+from transformer_lib.data.translations import Pair
 from transformer_lib.data.vocabulary import Vocabulary
 from transformer_lib.data.worlds import Doors
 from transformer_lib.layers.blocks import DecoderLayer, EncoderLayer
@@ -22,16 +24,19 @@ from transformer_lib.layers.cache import KVCache, MemoryCache
 from transformer_lib.layers.feed_forward import FeedForward
 from transformer_lib.layers.multi_head import MultiHeadAttention
 from transformer_lib.layers.relative import RelativeAttention
+from transformer_lib.models.bert import Bert, BertConfig, Classifier
 from transformer_lib.models.decision_transformer import DecisionTransformerConfig
 from transformer_lib.models.gpt import GPT, GPTConfig
 from transformer_lib.models.recurrent import Recurrent, RecurrentConfig
 from transformer_lib.models.transformer import Transformer, TransformerConfig
 from transformer_lib.models.transformer_xl import TransformerXL, TransformerXLConfig
 from transformer_lib.models.vit import ViT, ViTConfig
+from transformer_lib.show.canvas import Canvas
 from transformer_lib.show.quantize import pack
 
 SMALL = {"d_model": 8, "num_heads": 2, "num_layers": 1, "d_ff": 16}
 PAIR = {"d_model": 8, "num_heads": 2, "num_encoder_layers": 1, "num_decoder_layers": 1, "d_ff": 16}
+VERSES = [Pair("das Haus", "the house", (1, n, 1)) for n in range(9)]
 WORDS = Vocabulary(("a", "b", "c", "d"), special=True)
 
 
@@ -58,6 +63,15 @@ def vit_config():
 def gpt():
     torch.manual_seed(0)
     return GPT(gpt_config()).eval()
+
+
+def classifier():
+    torch.manual_seed(0)
+    return Classifier(Bert(BertConfig(11, max_len=16, **SMALL)), 2, pool="mean").eval()
+
+
+def each_row():
+    return lambda vectors: vectors.sum(dim=(1, 2))
 
 
 def xl():
@@ -89,6 +103,14 @@ def features():
 
 def folder():
     return Path(tempfile.mkdtemp())
+
+
+def sharded_folder():
+    from transformer_lib.training.sharded import save_sharded
+
+    model, file = gpt(), folder()
+    save_sharded(file, model, torch.optim.SGD(model.parameters(), lr=0.1))
+    return file
 
 
 def decoder_layer_memory():
@@ -133,6 +155,9 @@ GOOD = {
     "base": lambda: 10000.0,
     "down": lambda: 1,
     "right": lambda: 1,
+    "accuracy.right": lambda: torch.tensor([True, False]),
+    "better.first": lambda: torch.tensor([True, False]),
+    "better.second": lambda: torch.tensor([False, True]),
     "n": lambda: 0,
     "seed": lambda: 0,
     "pad_id": lambda: 0,
@@ -225,7 +250,26 @@ GOOD = {
     "starts": doors,
     "count": lambda: 2,
     "fields": lambda: torch.tensor([0, 1]),
+    "chance": lambda: lambda rows: torch.tensor([[len(row), 2.0] for row in rows]),
+    "vectors": lambda: torch.ones(1, 3, 4),
     # where a name means something else
+    "integrated_gradients.baseline": lambda: torch.zeros(4),
+    "strike.places": lambda: [0],
+    "flips.counts": lambda: (1,),
+    "parse.content": lambda: b"1\t2.5\tA fine film\n",
+    "split.sentences": lambda: [Rated("fine", 1, 2.0), Rated("dull", 0, -2.0)],
+    "from_vectors.model": classifier,
+    "from_vectors.embedding": lambda: nn.Identity(),
+    "from_vectors.ids": lambda: torch.tensor([[1, 2]]),
+    "gradient.score": each_row,
+    "gradient_norm.score": each_row,
+    "gradient_times_input.score": each_row,
+    "integrated_gradients.score": each_row,
+    "leave_one_out.row": lambda: [1, 2, 3],
+    "strike.row": lambda: [1, 2, 3],
+    "flips.rows": lambda: [[1, 2, 3]],
+    "flips.scores": lambda: [torch.ones(3)],
+    "split.test": lambda: 1,
     "DecisionTransformer.config": wish_config,
     "DecisionTransformer.forward.steps": lambda: torch.zeros(2, 3, dtype=torch.long),
     "DecisionTransformer.embed.steps": lambda: torch.zeros(2, 3, dtype=torch.long),
@@ -345,6 +389,14 @@ GOOD = {
     "LookUp.key_names": lambda: ["a", "b"],
     "LookUp.value_names": lambda: ["c", "d"],
     "LookUp.query": lambda: [1.0, 2.0],
+    "WordOrder.words": lambda: ["a", "b"],
+    "WordOrder.x": lambda: torch.ones(2, 8),
+    "WordOrder.layer": lambda: MultiHeadAttention(8, 2),
+    "WordOrder.swap": lambda: (0, 1),
+    "WordOrder.caption": lambda: "Move.",
+    "HandedDown.w": lambda: 0.5,
+    "HandedDown.bias": lambda: 2.0,
+    "HandedDown.distance": lambda: 20,
     "slideshow.labels": lambda: ["1"],
     "attention_grid.rows": lambda: None,
     "attention_grid.columns": lambda: None,
@@ -359,6 +411,61 @@ GOOD = {
     "SegmentLoss.__call__.model": xl,
     "SegmentLoss.load_state_dict.state": dict,
     "SegmentLoss.__call__.batch": lambda: Streams(torch.arange(9), batch_size=2, seg_len=2)[0],
+    "clean.text": lambda: "one line",
+    "words.text": lambda: "one line",
+    "load_translation.name": lambda: "king_james",
+    "load_parallel.source": lambda: "king_james",
+    "load_parallel.target": lambda: "world_english",
+    "load_parallel.longest": lambda: 3,
+    "aligned.source": lambda: "king_james",
+    "aligned.target": lambda: "world_english",
+    "aligned.longest": lambda: 3,
+    "leaks.train": lambda: VERSES,
+    "leaks.held_out": lambda: VERSES[:1],
+    "split_by_chapter.pairs": lambda: VERSES,
+    "split_by_chapter.held_out": lambda: 0.3,
+    "BytePairs.merges": lambda: [(97, 98)],
+    "BytePairs.decode.ids": lambda: [97, 256],
+    "Subwords.merges": lambda: ((97, 98),),
+    "Subwords.decode.ids": lambda: [100, 259],
+    "Subwords.pieces.ids": lambda: [100, 259],
+    "translation_score.written": lambda: ["one line"],
+    "translation_score.references": lambda: ["another line"],
+    "WordTable.pairs": lambda: [("das Haus", "the house")],
+    "WordTable.partners.word": lambda: "Haus",
+    "WordTable.replace.text": lambda: "das Haus",
+    "WordTable.search.text": lambda: "das Haus",
+    "alignment.read": lambda: ["das", "Haus"],
+    "alignment.written": lambda: ["the", "house"],
+    "alignment.weights": lambda: torch.full((2, 2), 0.5),
+    "PieceCutter.merges": lambda: [(97, 98)],
+    "PieceCutter.text": lambda: "ab",
+    "gigabytes.size": lambda: 4e9,
+    "memory_boxes.title": lambda: "a",
+    "memory_boxes.held": lambda: {"parameters": 4e9},
+    "memory_boxes.processes": lambda: 2,
+    "memory_boxes.most": lambda: 8e9,
+    "memory_boxes.said": lambda: "a",
+    "training_flops.parameters": lambda: 10,
+    "training_flops.tokens": lambda: 20,
+    "fit_power_law.sizes": lambda: [1e3, 2e3, 4e3, 8e3],
+    "fit_power_law.losses": lambda: [3.0, 2.5, 2.2, 2.0],
+    "prediction_interval.sizes": lambda: [1e3, 2e3, 4e3, 8e3],
+    "prediction_interval.losses": lambda: [3.0, 2.5, 2.2, 2.0],
+    "prediction_interval.target": lambda: 3e4,
+    "prediction_interval.draws": lambda: 3,
+    "scaling_plot.sizes": lambda: [1e3, 2e3],
+    "scaling_plot.losses": lambda: [3.0, 2.5],
+    "scaling_plot.target": lambda: 8e3,
+    "scaling_plot.guess": lambda: 1.5,
+    "Choice.label": lambda: "a",
+    "Choice.drawings": lambda: {"a": Canvas("a")},
+    "save_sharded.folder": lambda: folder(),
+    "save_sharded.model": lambda: remembered(),
+    "save_sharded.optimizers": lambda: torch.optim.SGD(KEPT["model"].parameters(), lr=0.1),
+    "load_sharded.folder": lambda: sharded_folder(),
+    "load_sharded.model": lambda: remembered(),
+    "load_sharded.optimizers": lambda: torch.optim.SGD(KEPT["model"].parameters(), lr=0.1),
 }
 
 KEPT: dict[str, nn.Module] = {}

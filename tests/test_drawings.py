@@ -14,7 +14,7 @@ from transformer_lib.layers.encoder import Encoder
 from transformer_lib.layers.feed_forward import FeedForward
 from transformer_lib.layers.masks import causal_mask
 from transformer_lib.layers.multi_head import MultiHeadAttention
-from transformer_lib.layers.positions import Rotary
+from transformer_lib.layers.positions import ALiBi, Rotary, SinusoidalPositions
 from transformer_lib.models.gpt import GPT, GPTConfig
 from transformer_lib.models.transformer import Transformer, TransformerConfig
 from transformer_lib.show import drawings, whole
@@ -49,6 +49,18 @@ def model(**changes) -> Transformer:
     return Transformer(TransformerConfig(11, 13, **sizes | changes))
 
 
+class Placed(nn.Module):
+    """A layer behind added positions, with one kind more in each place inside."""
+
+    def __init__(self):
+        super().__init__()
+        self.positions = SinusoidalPositions(16)
+        self.attention = MultiHeadAttention(16, 2, rotary=Rotary(8), alibi=ALiBi(2))
+
+    def forward(self, x, **named):
+        return self.attention(self.positions(x), **named)
+
+
 def every_drawing() -> dict[str, Canvas]:
     """One of each kind."""
     torch.manual_seed(0)
@@ -63,6 +75,7 @@ def every_drawing() -> dict[str, Canvas]:
     return {
         "attention": drawings.attention(attention, q, k, k - 0.5, mask),
         "multi_head": drawings.multi_head(MultiHeadAttention(16, 2), x, return_weights=True),
+        "placed": drawings.multi_head(Placed(), x, return_weights=True),
         "fused": drawings.multi_head(MultiHeadAttention(16, 2), x, context),
         "encoder_layer": drawings.layer(encoder_layer(), x),
         "decoder_layer": drawings.layer(decoder_layer(), x, context),
@@ -219,6 +232,24 @@ def test_rotary_stands_under_query_and_key():
     drawn = texts(drawings.multi_head(MultiHeadAttention(16, 2, rotary=Rotary(8)), x))
     assert drawn.count("rotary") == 2
     assert "(2, 2, 6, 8)" in drawn
+
+
+def test_positions_stand_where_the_run_had_them():
+    drawing = drawings.multi_head(Placed(), torch.rand(1, 5, 16), return_weights=True)
+    drawn = texts(drawing)
+    places = ["positions", "q_proj", "rotary", "(q ÷ √8) kᵀ", "+ alibi", "softmax, by row"]
+    assert sorted(places, key=drawn.index) == places
+    assert drawn.count("rotary") == 2
+    assert "behind positions, q_proj, rotary makes the query" in drawing.desc
+    alone = texts(drawings.multi_head(Placed().attention, torch.rand(1, 5, 16)))
+    assert "positions" not in alone
+
+
+def test_a_bias_that_no_part_made_has_no_name():
+    def biased(q, k, v):
+        return attention(q, k, v, score_bias=torch.ones(3, 3))
+
+    assert "+ bias" in texts(drawings.attention(biased, *torch.rand(3, 3, 4)))
 
 
 def test_the_fused_kernel_is_one_box_and_says_whether_it_is_causal():

@@ -82,6 +82,11 @@ def test_write_says_how_a_word_is_pronounced(capsys):
     assert capsys.readouterr().out.split() == ["SH", "IH", "P"]
 
 
+def test_write_translates(capsys):
+    main(["write", "translation", "Im Anfang schuf Gott den Himmel und die Erde."])
+    assert capsys.readouterr().out.startswith(" In the beginning God ")
+
+
 def test_write_takes_a_file_of_ones_own(tmp_path, capsys):
     save(load("verses_gpt"), tmp_path / "mine.safetensors")
     main(["write", str(tmp_path / "mine.safetensors"), "And", "--length", "3"])

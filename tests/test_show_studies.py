@@ -17,6 +17,7 @@ def test_a_figure_of_all_seeds_of_one_setting(study):
     assert study.seeds("bits.8+8", rate=0.2) == [0.2, 1.2, 2.2]
     assert study.seeds("rate", seed=1) == [0.1, 0.2]
     assert (study.command, study.commit, study.cpu) == ("make study-some", "abc", "a kind")
+    assert study.conclusion == {}
 
 
 def test_settings_that_no_run_has(study):

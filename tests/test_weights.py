@@ -19,6 +19,7 @@ TENSORS = {  # sha256 of the bytes behind the header: what was trained, whatever
     "pronunciations": "2ed87fee700e7beb8268a9dcab1f92c1dba0f631f6982298b5fbdd9f9bb10b9b",
     "scenes_detr": "e15b70f1bd5d00cf15b64db2163a6b2542971bcfab2c0af5e5521e221ec4c2f7",
     "scenes_segmenter": "19a78ddf3763bf7a454994b7c1fe3d0eaa1e02c869ffd9daa75ce4fb79b40adf",
+    "translation": "07147dbb700fd727db4e5d16858904bbb932a779ff03f6d03cf0ca30804ea517",
     "verses_gpt": "4041c22cf0489b2cf69e1b41349dfc7004c626e324af7418e322dc48b9869627",
     "verses_xl": "6d55b26ff757b159df4aa427e87706b28c109d2c0b39834218d0702ce66fe170",
 }
@@ -52,6 +53,7 @@ def test_all_that_ships_is_held_to_its_sum():
         ("verses_gpt", tl.GPT, {"vocab_size": 66, "d_ff": 640, "norm": "rms", "bias": False}),
         ("verses_xl", tl.TransformerXL, {"d_model": 192, "mem_len": 256, "norm_first": True}),
         ("pronunciations", tl.Transformer, {"num_encoder_layers": 4, "activation": "relu2"}),
+        ("translation", tl.Transformer, {"num_decoder_layers": 2, "share_embeddings": True}),
         ("digits_vit", tl.ViT, {"image_size": 28, "patch_size": 7, "pooling": "mean"}),
         ("scenes_detr", tl.DETR, {"queries": "anchors", "base": 20.0, "no_object": False}),
         ("icons_clip", tl.CLIP, {"temperature": 0.07, "max_scale": 100.0}),

@@ -50,6 +50,7 @@ _DOOR = {
     "weights": "load save fill",
     "pretrained.table": "load_pretrained",
     "data.vocabulary": "Vocabulary",
+    "data.subwords": "Subwords",
     "training.train": "train",
     "training.history": "History",
     "training.losses": "token_loss",

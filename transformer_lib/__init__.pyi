@@ -1,6 +1,7 @@
 __version__: str
 __all__: list[str]
 
+from transformer_lib.data.subwords import Subwords as Subwords
 from transformer_lib.data.vocabulary import Vocabulary as Vocabulary
 from transformer_lib.generation import Sampler as Sampler
 from transformer_lib.generation import beam_search as beam_search

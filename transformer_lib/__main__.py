@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from transformer_lib import checks
+from transformer_lib.data.subwords import Subwords
 from transformer_lib.generation import Sampler, generate, greedy
 from transformer_lib.learning.learn import Learned, check_new
 from transformer_lib.learning.learn import learn as learn_from
@@ -43,13 +44,14 @@ def info(chosen: argparse.Namespace) -> None:
 
 
 def write(chosen: argparse.Namespace) -> None:
-    """Go on from a text, or say how a word is pronounced."""
+    """Go on from a text, translate it, or say how a word is pronounced."""
     model = load(chosen.name)
     symbols = model.symbols
     if not hasattr(model, "step") or symbols is None:
         raise ValueError(f"NAME must be a model that writes and has its symbols, got {chosen.name}")
-    translates = isinstance(symbols, Mapping)  # from the first of two vocabularies to the second
-    reads, writes = symbols.values() if translates else (symbols, symbols)
+    two = isinstance(symbols, Mapping)  # from the first of two vocabularies to the second
+    reads, writes = symbols.values() if two else (symbols, symbols)
+    translates = two or isinstance(symbols, Subwords)
     sampler = greedy
     if chosen.temperature and not translates:
         generator = torch.Generator()
@@ -59,7 +61,12 @@ def write(chosen: argparse.Namespace) -> None:
     def choose(logits: Tensor) -> Tensor:
         """Show each token when it is chosen."""
         token = sampler(logits)
-        said = writes.decode(token)
+        pieces = isinstance(writes, Subwords)  # each with the blank before it
+        said = (
+            b"".join(writes.pieces(token)).decode(errors="replace")
+            if pieces
+            else writes.decode(token)
+        )
         print(said if isinstance(said, str) else "".join(f"{s} " for s in said), end="", flush=True)
         return token
 

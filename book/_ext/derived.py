@@ -30,7 +30,13 @@ DERIVED = {
         "measure.tagging",
         "recipes.verses_bert",
     ],
-    14: ["layers.patches", "models.vit", "measure.maps.attention_rollout", "recipes.digits_vit"],
+    12: ["measure.accuracy", "measure.maps.attention_rollout", "measure.reasons"],
+    13: [
+        "measure.translation",
+        "measure.word_table",
+        "recipes.translation",
+    ],
+    14: ["layers.patches", "models.vit", "recipes.digits_vit"],
     15: [
         "layers.places",
         "models.detection",
@@ -70,6 +76,14 @@ DERIVED = {
         "training.vitals",
         "measure.influence",
         "show.diagnosis",
+    ],
+    25: [
+        "training.step",
+        "training.sharded",
+        "measure.scaling",
+        "show.choice",
+        "show.memory_boxes",
+        "show.scaling_plot",
     ],
     26: [
         "layers.decay",

@@ -3,11 +3,13 @@
 import html
 import json
 import re
-from pathlib import Path
 
 from docutils import nodes
 from myst_nb.core import render
 from myst_nb.sphinx_ import HideCodeCellNode
+from sphinx.util import logging
+
+logger = logging.getLogger(__name__)
 
 # thebe is off, and Jupyter Book 1 loads it twice, an error; no page has the others' cards or tabs.
 UNUSED = re.compile("thebe|sphinx-design|design-tabs")
@@ -19,27 +21,20 @@ def drop_unused(app, pagename, templatename, context, doctree):
         context[kind] = [file for file in context[kind] if not UNUSED.search(said(file))]
 
 
-def leave_out_scripts(app, pagename, templatename, context, doctree):
-    """A page loads what it needs: no MathJax without a formula, no widget manager for our own."""
-    if 'class="math' not in context.get("body", ""):
-        context["script_files"] = [
-            file for file in context["script_files"] if "tex-svg-full.js" not in said(file)
-        ]
+def know_widgets(app, pagename, templatename, context, doctree):
+    """Warn of a widget that the small loader of a page (widgets.js) cannot draw: not ours."""
     views = re.findall(r'widget-view\+json">.*?"model_id": "(\w+)"', context.get("body", ""))
     if not views:
         return
-    files = context["script_files"]
-    bodies = [getattr(file, "attributes", {}).get("body") for file in files]
+    bodies = [getattr(file, "attributes", {}).get("body") for file in context["script_files"]]
     models = {}
     for body in filter(None, bodies):
         if body.lstrip().startswith('{"state"'):
             models |= json.loads(body)["state"]
-    ours = all(models[view]["model_module"] == "anywidget" for view in views)
-    manager = ("require.js", "widgets-offline.js", "embed-amd.js")
-    dropped = manager if ours else ("widgets.js",)
-    context["script_files"] = [
-        file for file in files if Path(str(getattr(file, "filename", ""))).name not in dropped
-    ]
+    for kind in {models[view]["model_module"] for view in views} - {"anywidget"}:
+        logger.warning(
+            "a page shows a widget of %s, and it loads no manager", kind, location=pagename
+        )
 
 
 def mend_body(app, pagename, templatename, context, doctree):
@@ -89,16 +84,21 @@ def keep_inside(script: str) -> str:
 
 
 def said(file) -> str:
-    """The name of a script or style sheet, and its text when it stands in the page."""
+    """The name of a script or style sheet, and its text when it stands in the page.
+
+    Not the text of data: among the letters that stand for weights any short word may turn up.
+    """
     attributes = getattr(file, "attributes", {})
-    return f"{getattr(file, 'filename', file)} {attributes.get('body', '')}".lower()
+    is_data = str(attributes.get("type", "")).endswith("json")
+    text = "" if is_data else attributes.get("body", "")
+    return f"{getattr(file, 'filename', file)} {text}".lower()
 
 
 def setup(app):
     """Register what is above."""
     render.sanitize_script_content = keep_inside  # its own knows `</script>` in small letters alone
     app.connect("html-page-context", drop_unused, priority=990)
-    app.connect("html-page-context", leave_out_scripts, priority=990)
+    app.connect("html-page-context", know_widgets, priority=990)
     app.connect("html-page-context", mend_body, priority=990)
     app.connect("html-page-context", describe, priority=990)
     app.connect("doctree-resolved", name_folds)

@@ -6,14 +6,9 @@ if (root.dataset.mode === "auto")
   root.dataset.theme = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
 // The text waits for its fonts, as long as a browser does, and moves no more when they come.
 root.classList.add("without-fonts");
-const fonts = ["1em 'Source Serif 4'", "italic 1em 'Source Serif 4'"].map((font) => document.fonts.load(font));
+const fonts = ["1em 'Source Serif 4'", "italic 1em 'Source Serif 4'", "1em 'STIX Two Math'"].map((font) => document.fonts.load(font));
 Promise.race([Promise.allSettled(fonts), new Promise((done) => setTimeout(done, 3000))]).then(() =>
   root.classList.remove("without-fonts"),
-);
-// Until a formula is typeset it is not seen, in the room that room.py has estimated for it.
-root.classList.add("typesetting");
-addEventListener("load", () =>
-  Promise.resolve(window.MathJax?.startup?.promise).finally(() => root.classList.remove("typesetting")),
 );
 
 // A page opened from a file may not fetch its neighbours: search then shows titles only.

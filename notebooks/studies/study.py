@@ -56,8 +56,16 @@ def first_losses(history) -> list[float]:
     return [round(loss, 4) for loss in history.loss[:KEPT]]
 
 
-def keep(file: str, arms: list[dict], run: Callable[..., dict]) -> None:
-    """Run every arm and write the study's file: command, commit, processor, and all runs."""
+def keep(
+    file: str,
+    arms: list[dict],
+    run: Callable[..., dict],
+    conclude: Callable[[list[dict]], dict] | None = None,
+) -> None:
+    """Run every arm and write the study's file: command, commit, processor, and all runs.
+
+    What `conclude` makes of the runs stands there too.
+    """
     path = Path(file).with_suffix(".json")
     ask = ["git", "rev-parse", "--short=12", "HEAD"]
     head = subprocess.run(ask, cwd=HERE, capture_output=True, text=True, check=False)
@@ -68,5 +76,7 @@ def keep(file: str, arms: list[dict], run: Callable[..., dict]) -> None:
         study["runs"].append(arm | run(**arm))
         seconds = time.process_time() - start
         print(arm, f"{seconds:.0f} s of the processor", flush=True)
+    if conclude is not None:
+        study["conclusion"] = conclude(study["runs"])
     text = json.dumps(study, ensure_ascii=False, indent=1)
     path.write_text(text + "\n", encoding="utf-8")

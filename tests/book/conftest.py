@@ -168,9 +168,8 @@ def fresh(request):
 
 
 def settle(tab) -> None:
-    """Wait until the math is typeset and the widgets stand."""
+    """Wait until the widgets stand."""
     tab.wait_for_load_state("load")
-    tab.evaluate("() => window.MathJax?.startup?.promise")
     wanted = tab.locator('script[type="application/vnd.jupyter.widget-view+json"]').count()
     tab.wait_for_function(
         "n => document.querySelectorAll('.widget-subarea > *').length >= n", arg=wanted

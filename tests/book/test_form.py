@@ -16,9 +16,16 @@ from sections import FOLDED, in_the_open
 IN_FORM = [
     "01_attention",
     "02_multi_head",
+    "03_positions",
+    "05_encoder",
+    "06_decoder",
     "07_transformer",
+    "09_recurrent",
     "10_gpt",
+    "12_sentiment",
+    "13_translation",
     "20_recurrence",
+    "25_scaling",
     "26_which_attention",
     "28_own_data",
 ]

@@ -8,13 +8,10 @@ WITH_WIDGETS = [
 ]
 
 
-def test_a_page_loads_what_its_widgets_need_and_no_more():
-    """Our own need 2.5 KB; ipywidgets need their manager."""
+def test_only_a_page_with_widgets_loads_what_draws_them():
     for page in PAGES:
         text = (SITE / page).read_text(encoding="utf-8")
-        needs_manager = page in WITH_WIDGETS and '"@jupyter-widgets/controls"' in text
-        assert ("vendor/embed-amd.js" in text) == needs_manager, page
-        assert ("_static/widgets.js" in text) == (page in WITH_WIDGETS and not needs_manager), page
+        assert ("_static/widgets.js" in text) == (page in WITH_WIDGETS), page
 
 
 def test_chapters_have_widgets(site):

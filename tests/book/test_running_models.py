@@ -31,6 +31,7 @@ from transformer_lib.show.page_models import DigitFinder, DigitReader, TextWrite
 from transformer_lib.show.quantize import pack, unpack
 from transformer_lib.show.scene_painter import ScenePainter
 from transformer_lib.show.word_finder import WordFinder
+from transformer_lib.show.word_striker import WordStriker
 from transformer_lib.weights import load
 
 LENGTH = 150  # characters that the writer of the small page writes
@@ -819,6 +820,16 @@ def test_the_models_of_the_book_run_from_a_file(open_page, page):
         elif model.get_attribute("aria-label") == "Digit reader":
             model.locator(".tlp-sample").last.click()
             assert reading(model).startswith("It reads ")
+        elif model.get_attribute("aria-label") == "Words to strike out":
+            word, said = model.locator(".tlp-strike button").last, model.locator(".tlp-said")
+            before = said.text_content()
+            word.click()
+            assert word.get_attribute("aria-pressed") == "true"
+            assert said.text_content() != before
+            press(model, "All words back")
+            assert said.text_content() == before
+            model.locator("input").fill("good " * 45)
+            said.get_by_text("It reads the first 40 words.").wait_for()
     assert (tab.errors, tab.failed, tab.outside) == ([], [], [])
     tab.close()
 
@@ -840,7 +851,10 @@ def test_a_page_carries_its_model_once(page):
 
 def test_notebooks_hold_the_scripts_as_they_are_now():
     """A notebook carries a copy of the script; one that was not executed again has an old one."""
-    kinds = (TextWriter, DigitReader, DigitFinder, Machine, ScenePainter, WordFinder, IconFinder)
+    kinds = (
+        *(TextWriter, DigitReader, DigitFinder, Machine, ScenePainter),
+        *(WordFinder, IconFinder, WordStriker),
+    )
     current = {str(kind._esm) for kind in kinds}
     for path in (ROOT / "notebooks").glob("*.ipynb"):
         for kept in nbformat.read(path, as_version=4).metadata.get("widgets", {}).values():

@@ -619,8 +619,8 @@ FAULTS = [
     ),
     _step(
         "training: the reported length is the clipped one",
-        "math.inf if clip is None else clip).item()",
-        "math.inf if clip is None else clip).clamp(max=clip).item()",
+        "return parallel.whole(norm).item()",
+        "return parallel.whole(norm).clamp(max=clip).item()",
         "clipping_shortens_the_gradient_and_reports_its_true_length",
     ),
     _step(

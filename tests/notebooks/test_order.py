@@ -21,11 +21,16 @@ EXERCISES = sorted((PACKAGE / "exercises").glob("chapter_*.py"))
 
 ALWAYS = [
     "data",
+    "layers.kernels.has_bf16_products",  # what a processor can, which no chapter derives
+    "show.alignment",
+    "pretrained.bert.load_bert",  # one line, which chapter 27 opens
     "show.boxes",
     "show.code",
     "show.contest",
     "show.drawings",
+    "show.handed_down",
     "show.icon_finder",
+    "show.known",
     "show.look_up",
     "show.machine",
     "show.masks",
@@ -33,12 +38,16 @@ ALWAYS = [
     "show.page_models",
     "show.plots",
     "show.pole",
+    "show.recurrences",
     "show.scene_painter",
     "show.studies",
     "show.towers",
+    "show.translator",
     "show.whole",
     "show.widgets",
     "show.word_finder",
+    "show.word_order",
+    "show.word_striker",
 ]
 
 # A folder, or a file beside the folders, imports only what stands before it here, and itself.
@@ -51,6 +60,7 @@ FLOORS = [
     "weights",
     "pretrained",
     "data",
+    "layers.kernels.has_bf16_products",  # what a processor can, which no chapter derives
     "training",
     "measure",
     "show",

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from transformer_lib.data.order import Endless, Shuffled
+from transformer_lib.data.subwords import Subwords
 from transformer_lib.data.vocabulary import Vocabulary
 
 Pair = tuple[Sequence[str], Sequence[str]]
@@ -38,7 +39,8 @@ class PairBatches(Endless):
     length and cut into batches, which are shuffled in turn.
 
     Args:
-        pairs: sources and targets, each a sequence of symbols (a string is one of characters).
+        pairs: sources and targets, each what its vocabulary encodes: symbols (a string is one of
+            characters), or for `Subwords` a text.
         source: vocabulary of the sources, with special ids.
         target: vocabulary of the targets, with special ids.
         batch_size: number of pairs in a batch; the pairs left over at the end of an epoch, fewer
@@ -53,8 +55,8 @@ class PairBatches(Endless):
     def __init__(
         self,
         pairs: Iterable[Pair],
-        source: Vocabulary,
-        target: Vocabulary,
+        source: Vocabulary | Subwords,
+        target: Vocabulary | Subwords,
         *,
         batch_size: int,
         seed: int = 0,
@@ -92,7 +94,7 @@ class PairBatches(Endless):
         return torch.cat([batches[i] for i in torch.randperm(len(batches), generator=generator)])
 
 
-def encode_words(words: Sequence[Sequence[str]], vocabulary: Vocabulary) -> Tensor:
+def encode_words(words: Sequence[Sequence[str]], vocabulary: Vocabulary | Subwords) -> Tensor:
     """Padded ids of sequences of symbols, (batch, length): sources of one batch.
 
     Raises:
@@ -106,7 +108,7 @@ def encode_words(words: Sequence[Sequence[str]], vocabulary: Vocabulary) -> Tens
     return pad_sequence(ids, batch_first=True, padding_value=vocabulary.pad_id)
 
 
-def _check_special(**vocabularies: Vocabulary) -> None:
+def _check_special(**vocabularies: Vocabulary | Subwords) -> None:
     for name, value in vocabularies.items():
-        if not isinstance(value, Vocabulary) or not value.special:
+        if not isinstance(value, Vocabulary | Subwords) or not value.special:
             raise ValueError(f"{name} must be a Vocabulary with special=True, got {value!r}")

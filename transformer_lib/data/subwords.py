@@ -13,9 +13,14 @@ import heapq
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
+import torch
+from torch import Tensor
+
 from transformer_lib import checks
+from transformer_lib.data.vocabulary import SPECIAL, Vocabulary
 
 # A word, a number or some signs, each with the blank before it; or blanks. All bytes beyond ASCII
 # count as letters. (GPT-2 splits in this way too, by the letters of all scripts.)
@@ -123,6 +128,59 @@ class BytePairs:
                 ids = join(ids, best, 256 + self._rank[best])
             self._known[word] = ids
         return self._known[word]
+
+
+@dataclass(frozen=True)
+class Subwords:
+    """Pieces as the ids of a model: texts in, texts out, with ids for padding, start and end.
+
+        symbols = Subwords.of(BytePairs.learn(text, 4000))
+        symbols.decode(symbols.encode("In the beginning"))  # "In the beginning"
+
+    A blank is put in front of each text, so that its first word is cut as it would be elsewhere.
+
+    Args:
+        merges: of `BytePairs`.
+
+    Raises:
+        ValueError: as in `BytePairs`.
+    """
+
+    merges: tuple[Pair, ...]
+
+    special = True
+    pad_id, bos_id, eos_id = Vocabulary.pad_id, Vocabulary.bos_id, Vocabulary.eos_id
+
+    def __post_init__(self):
+        object.__setattr__(self, "_pieces", BytePairs(self.merges))
+
+    @classmethod
+    def of(cls, pieces: BytePairs) -> "Subwords":
+        """The pieces that were learnt, behind the special ids."""
+        return cls(tuple(pieces.merges))
+
+    def __len__(self) -> int:
+        return SPECIAL + len(self._pieces)
+
+    def encode(self, text: str) -> Tensor:
+        """Ids of a text, (length,) of int64; no end token."""
+        if not isinstance(text, str):
+            raise ValueError(f"text must be a string, got {type(text).__name__}")
+        return torch.tensor(self._pieces.encode(f" {text}")) + SPECIAL
+
+    def decode(self, ids: Sequence[int] | Tensor) -> str:
+        """The text of ids, up to the first end token; bytes that are no UTF-8 show as �."""
+        return b"".join(self.pieces(ids)).decode(errors="replace").removeprefix(" ")
+
+    def pieces(self, ids: Sequence[int] | Tensor) -> list[bytes]:
+        """The bytes that each id stands for, up to the first end token.
+
+        Raises:
+            ValueError: if an id is not in the vocabulary.
+        """
+        ids = [int(i) for i in ids]
+        ids = ids[: ids.index(self.eos_id)] if self.eos_id in ids else ids
+        return [self._pieces.decode([i - SPECIAL]) for i in ids if not 0 <= i < SPECIAL]
 
 
 def join(ids: Sequence[int], pair: Pair, new: int) -> list[int]:

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from torch import Tensor, nn
 
 from transformer_lib.show.canvas import WIDTH, Canvas
-from transformer_lib.show.runs import Event, watch
-from transformer_lib.show.steps import attention_steps, behind, factors_of, query_of
+from transformer_lib.show.runs import Event, Run, watch
+from transformer_lib.show.steps import attends, attention_steps, behind, factors_of, query_of
 from transformer_lib.show.streams import Column, alike, put, segments, shape_of, weights_said
 
 
@@ -93,7 +93,8 @@ def multi_head(layer: nn.Module, *inputs: Tensor, **named) -> Canvas:
     the left factor of the scores.
 
     Args:
-        layer: the layer; it is run.
+        layer: the layer, or a module whose last part it is; it is run. What stands before it, such
+            as positions, is drawn above.
         *inputs: its arguments, x (batch, q_len, d_model) first.
         **named: more of them. With `return_weights=True` our layer computes the formula step by
             step, and the steps are drawn; without, the fused kernel is one box.
@@ -105,15 +106,17 @@ def multi_head(layer: nn.Module, *inputs: Tensor, **named) -> Canvas:
         ValueError: if no attention is seen in the run.
     """
     run = watch(layer, *inputs, **named)
-    parts = run.parts()
-    factors, steps, weights = factors_of(run.operations())
+    front, inside = _front(run)
+    parts = run.parts(inside)
+    factors, steps, weights = factors_of(run.operations(inside), parts)
     *before, last = parts
     columns = {role: behind(factor, before) for role, factor in factors.items()}
     heads = factors["query"].size(1)
-    x = inputs[0]
+    x = front[-1].got if front else inputs[0]
     c = Canvas(
         f"{heads} heads of attention",
         f"From {shape_of(x)} "
+        + "".join(f"behind {part.own_name}, " for part in front)
         + ", ".join(f"{_names(calls)} makes the {role}" for role, calls in columns.items())
         + f", each cut into {heads} heads, {shape_of(factors['query'])}. In every head: "
         + ", ".join(steps)
@@ -123,14 +126,20 @@ def multi_head(layer: nn.Module, *inputs: Tensor, **named) -> Canvas:
     at = {"query": 60, "key": 180, "value": 300}
     sources = {id(call[0].tensors[0]) for call in columns.values()}
     c.text(180, 12, f"x {shape_of(x)}", "shape")
+    top = 22
+    for part in front:
+        c.line((180, top), (180, top + 12))
+        put(c, part, 180, top + 30, 150, 36, _kind(part))
+        top += 48
     if len(sources) > 1:
         other = columns["key"][0].tensors[0]
-        c.text(300, 30, f"other {shape_of(other)}", "shape")
+        c.text(300, top + 8, f"other {shape_of(other)}", "shape")
     bottoms = []
     for role, calls in columns.items():
-        start = (180, 22) if calls[0].tensors[0] is columns["query"][0].tensors[0] else (300, 40)
-        y = 70
-        c.line(start, (start[0], 48), (at[role], 48), (at[role], y - 20))
+        own = calls[0].tensors[0] is columns["query"][0].tensors[0]
+        start = (180, top) if own else (300, top + 18)
+        y = top + 48
+        c.line(start, (start[0], top + 26), (at[role], top + 26), (at[role], y - 20))
         for i, call in enumerate(calls):
             if i:
                 c.line((at[role], y + 18), (at[role], y + 34))
@@ -226,6 +235,14 @@ def stack(module: nn.Module, *inputs: Tensor, **named) -> Canvas:
     column.draw_stack(run, run.parts())
     column.end(shape_of(run.got))
     return c
+
+
+def _front(run: Run) -> tuple[list[Event], str]:
+    """The parts before the last, if it is that which attends, and its name; else none, and ""."""
+    *front, last = run.parts() or [None]
+    if last is None or attends(run.operations()) or not attends(run.operations(last.name)):
+        return [], ""
+    return front, last.name
 
 
 def _across(start: float, end: float, y: float) -> tuple[tuple[float, float], ...]:

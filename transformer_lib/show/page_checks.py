@@ -205,6 +205,25 @@ def check_bert_weights(config: Mapping[str, Any], weights: Mapping[str, Tensor])
     _check("bert.encoder", config, weights, needed, more, norm_bias=True)
 
 
+def check_classifier_weights(config: Mapping[str, Any], weights: Mapping[str, Tensor]) -> None:
+    """Refuse weights of another model than a `Classifier` of two classes, without a pooler.
+
+    Raises:
+        ValueError: naming what is missing, left over or of another shape.
+    """
+    check_dict(config)
+    d_model = config["d_model"]
+    vocab_size = len(tensor(weights, "bert.embedding.weight"))
+    needed: Shapes = {
+        "bert.embedding.weight": (vocab_size, d_model),
+        "bert.norm.weight": (d_model,),
+        "head.weight": (2, d_model),
+        "head.bias": (2,),
+    }
+    more: Shapes = {"bert.norm.bias": (d_model,)}
+    _check("bert.encoder", config, weights, needed, more, norm_bias=True)
+
+
 def check_dict(config: Mapping[str, Any]) -> None:
     """Refuse a configuration that is no dict.
 

@@ -35,12 +35,12 @@ def page_source(name: str | None = None, *, file: str = "transformer") -> str:
 
     Args:
         name: of one function, as "attention", with the comment above it; by default the whole file.
-        file: "transformer", or "bert", which is built on it.
+        file: "transformer", or what is built on it: "bert", "translation"; or "subwords".
 
     Raises:
         ValueError: if there is no such file, or no function of that name in it.
     """
-    checks.one_of(("transformer", "bert"), file=file)
+    checks.one_of(("transformer", "bert", "subwords", "translation"), file=file)
     source = (STATIC / f"{file}.js").read_text(encoding="utf-8")
     if name is None:
         return source

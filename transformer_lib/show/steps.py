@@ -1,5 +1,7 @@
 """How attention was computed in a run: two matrix products, and what is done between them."""
 
+from collections.abc import Sequence
+
 from torch import Tensor
 
 from transformer_lib.show.runs import Event
@@ -9,10 +11,13 @@ _FUSED = "scaled_dot_product_attention"
 _ROLES = ("query", "key", "value")
 
 
-def attention_steps(operations: list[Event]) -> tuple[Event, list[str], Event] | None:
+def attention_steps(
+    operations: list[Event], parts: Sequence[Event] = ()
+) -> tuple[Event, list[str], Event] | None:
     """The product that makes scores, what is done to them, and the product with the values.
 
     What is done is followed from tensor to tensor: what an operation gives, the next one takes.
+    What is added to scores has the name of the part that made it.
     """
     for i, scores in enumerate(operations):
         if scores.name not in _PRODUCTS:
@@ -24,7 +29,7 @@ def attention_steps(operations: list[Event]) -> tuple[Event, list[str], Event] |
             if event.name in _PRODUCTS:
                 return scores, steps, event
             if event.got.shape == now.shape and event.got.is_floating_point():
-                steps.append(_step(event, head_dim))
+                steps.append(_step(event, head_dim, parts))
                 now = event.got
     return None
 
@@ -38,7 +43,7 @@ def query_of(scores: Event, operations: list[Event]) -> tuple[Tensor, str]:
     return q, "q kᵀ"
 
 
-def _step(event: Event, head_dim: int) -> str:
+def _step(event: Event, head_dim: int, parts: Sequence[Event] = ()) -> str:
     """What an operation on the scores is called on a drawing."""
     other = event.given.get(1)
     if event.name in ("div", "truediv", "mul") and isinstance(other, int | float):
@@ -49,12 +54,21 @@ def _step(event: Event, head_dim: int) -> str:
     if event.name == "softmax":
         axis = event.given.get("dim", other)
         return "softmax, by row" if axis in (-1, event.got.dim() - 1) else "softmax, by column"
+    if event.name == "add" and (made := [p.own_name for p in parts if p.got is other]):
+        return f"+ {made[0]}"
     return {"masked_fill": "mask", "where": "mask", "add": "+ bias"}.get(event.name, event.name)
 
 
-def factors_of(operations: list[Event]) -> tuple[dict[str, Tensor], list[str], Tensor | None]:
+def attends(operations: list[Event]) -> bool:
+    """Whether attention is computed in them, step by step or by the fused kernel."""
+    return attention_steps(operations) is not None or _FUSED in [e.name for e in operations]
+
+
+def factors_of(
+    operations: list[Event], parts: Sequence[Event] = ()
+) -> tuple[dict[str, Tensor], list[str], Tensor | None]:
     """What query, key and value are when they meet; what happens then; the weights, if seen."""
-    found = attention_steps(operations)
+    found = attention_steps(operations, parts)
     if found:
         scores, steps, output = found
         query, product = query_of(scores, operations)

@@ -16,12 +16,14 @@ class Study:
         commit: the state of the repository that it ran in.
         cpu: the kind of processor that it ran on.
         runs: the settings and figures of each run, in order.
+        conclusion: what the study made of them, if it says.
     """
 
     def __init__(self, name: str, folder: str | Path = "studies"):
         kept = json.loads((Path(folder) / f"{name}.json").read_text(encoding="utf-8"))
         self.command, self.commit, self.cpu = kept["command"], kept["commit"], kept["cpu"]
         self.runs: list[dict] = kept["runs"]
+        self.conclusion: dict = kept.get("conclusion", {})
 
     def seeds(self, figure: str, **settings) -> list:
         """A figure of all runs that have these settings, a value for each seed.

@@ -3,6 +3,7 @@
 Alone, each question has its simple answer, and nothing is exchanged.
 """
 
+import warnings
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -21,15 +22,53 @@ def rank() -> int:
     return dist.get_rank() if dist.is_initialized() else 0
 
 
+def check_module(model: nn.Module) -> None:
+    """Refuse what is no module.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"model must be a module, got {type(model).__name__}")
+
+
+def is_sharded(model: nn.Module) -> bool:
+    """Whether each process holds a part of it (see `training.sharded.shard`).
+
+    Raises:
+        ValueError: if it is no module.
+    """
+    check_module(model)
+    return hasattr(model, "set_requires_gradient_sync")
+
+
 def wrap(model: nn.Module) -> nn.Module:
     """The model whose gradients are the mean over all processes."""
-    # Tables of positions grow where and when they are needed: they are not for broadcasting.
-    return DistributedDataParallel(model, broadcast_buffers=False) if world() > 1 else model
+    if is_sharded(model) or world() == 1:  # what is sharded averages them itself
+        return model
+    with warnings.catch_warnings():
+        # Tables of positions grow where and when they are needed: they are not for broadcasting.
+        # The name that shall replace this one would send them once, at the start.
+        warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated", FutureWarning)
+        return DistributedDataParallel(model, broadcast_buffers=False)
 
 
 def no_sync(model: nn.Module, *, unless: bool) -> AbstractContextManager:
     """Within, the gradients of a wrapped model wait: only the last batch of a step sends them."""
+    if is_sharded(model):
+        model.set_requires_gradient_sync(unless)
+        return nullcontext()
     return nullcontext() if unless or world() == 1 else model.no_sync()
+
+
+def whole(value: Tensor) -> Tensor:
+    """A tensor of which each process may hold a part, put together in every process."""
+    return value.full_tensor() if hasattr(value, "full_tensor") else value
+
+
+def own(value: Tensor) -> Tensor:
+    """Of such a tensor the part that this process holds."""
+    return value.to_local() if hasattr(value, "to_local") else value
 
 
 def total(value: Tensor) -> Tensor:

@@ -254,6 +254,11 @@ class Run:
         if checkpoint is None:
             yield
             return
+        if parallel.is_sharded(self.model):
+            raise ValueError(
+                "checkpoint must be None for a sharded model: no process has all of it to write "
+                "(see training.sharded.save_sharded)"
+            )
         self.folder = writable_folder(checkpoint)
         with nullcontext() if parallel.rank() else locked(self.folder):
             yield

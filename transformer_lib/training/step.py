@@ -58,7 +58,7 @@ class StepLoss:
         scale = parallel.world() / count.clamp(min=1)  # what was wrapped has averaged already
         for parameter in parameters:
             if parameter.grad is not None:
-                parameter.grad.mul_(scale)
+                parallel.own(parameter.grad).mul_(scale)
         return (value / count.clamp(min=1)).item()
 
 
@@ -72,7 +72,8 @@ def clip_gradient(parameters: Sequence[nn.Parameter], clip: float | None) -> flo
         raise ValueError(
             "loss must depend on the parameters of optimizer, got one without a gradient for any"
         )
-    return nn.utils.clip_grad_norm_(parameters, math.inf if clip is None else clip).item()
+    norm = nn.utils.clip_grad_norm_(parameters, math.inf if clip is None else clip)
+    return parallel.whole(norm).item()
 
 
 def check_finite(step: int, loss: float, norm: float) -> None:
@@ -94,6 +95,7 @@ def check_weights(model: nn.Module, step: int) -> None:
     """
     parameters = dict(model.named_parameters())
     for name, value in model.state_dict().items():
+        value = parallel.own(value)
         if not value.is_floating_point():
             continue
         good = value.isfinite() if name in parameters else ~value.isnan()  # a mask may hold -inf

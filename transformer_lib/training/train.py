@@ -48,7 +48,8 @@ def train(
 
     Under `torchrun`, after `torch.distributed.init_process_group()`, every process calls it with
     the same arguments: each takes every `world_size`-th batch, and the gradients are averaged. So
-    two processes do what one does with `accumulate=2`.
+    two processes do what one does with `accumulate=2`. So they do with a model that was given to
+    `training.sharded.shard`, of which each holds a part.
 
     Args:
         model: changed in place; its mode, training or evaluation, is the same afterwards, and so
@@ -71,7 +72,8 @@ def train(
         evaluate: `evaluate(model)`, called in evaluation mode every `every` steps and at the end;
             what it returns (numbers, strings, lists, dicts) is kept in `History.scores`. It may
             draw random numbers: training does not notice. If it fails, the steps are saved first.
-        checkpoint: folder to save in and to resume from; None to keep nothing.
+        checkpoint: folder to save in and to resume from; None to keep nothing. (A sharded model
+            is saved by `training.sharded.save_sharded`.)
         every: number of steps between two checkpoints, and two evaluations.
         generators: those that `loss` or `batches` draw from besides the common random numbers of
             torch, Python and numpy, which are restored anyway, as are a `DataLoader`'s own.
