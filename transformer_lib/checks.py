@@ -123,6 +123,17 @@ def flag(**values: bool) -> None:
             raise ValueError(f"{name} must be True or False, got {value!r}")
 
 
+def string(**values: str) -> None:
+    """Refuse anything but text.
+
+    Raises:
+        ValueError: naming the argument and the value.
+    """
+    for name, value in values.items():
+        if not isinstance(value, str):
+            raise ValueError(f"{name} must be a string, got {value!r}")
+
+
 def one_of(known: Iterable[Any], **values: Any) -> None:
     """Refuse values that are not known.
 

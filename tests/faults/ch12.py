@@ -123,8 +123,8 @@ FAULTS = [
     ),
     _striker(
         "words to strike out by a vocabulary of another length",
-        "if len(words) != vocab_size:",
-        "if len(words) > vocab_size:",
+        "check_words(words, weights, _SPECIAL)",
+        "check_words(words, None, _SPECIAL)",
         "bad_input_is_refused",
     ),
 ]

@@ -58,8 +58,7 @@ class HandedDown:
             if not isinstance(value, int | float) or not low <= value <= high:
                 raise ValueError(f"{name} must be {low:g} to {high:g}, got {value!r}")
         checks.whole(distance=distance)
-        if not isinstance(caption, str):
-            raise ValueError(f"caption must be a string, got {caption!r}")
+        checks.string(caption=caption)
         self.caption = caption
         gate = torch.tensor(bias, dtype=torch.float64).sigmoid()
         gated = gate ** torch.arange(1, STEPS + 1)

@@ -74,7 +74,7 @@ class IconFinder(PageModel):
             pooling=("class", "mean"),
             positions=("learned", "none"),
         )
-        _check_text(text=text, caption=caption)
+        checks.string(text=text, caption=caption)
         lists = {"words": words, "icon_names": icon_names, "names": names, "examples": examples}
         _check_lists(**lists)
         kept = _kept_weights(config, weights, len(words))
@@ -124,12 +124,6 @@ def _in_half_bytes(samples: Tensor) -> bytes:
         shades = torch.cat([shades, shades.new_zeros(1)])
     high, low = shades.view(-1, 2).unbind(dim=1)
     return (high * 16 + low).numpy().tobytes()
-
-
-def _check_text(**values: str) -> None:
-    for name, value in values.items():
-        if not isinstance(value, str):
-            raise ValueError(f"{name} must be a string, got {value!r}")
 
 
 def _check_lists(**lists: Sequence[str]) -> None:

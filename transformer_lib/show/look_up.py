@@ -66,8 +66,7 @@ class LookUp:
         for name, words in (("key_names", key_names), ("value_names", value_names)):
             if not isinstance(words, list | tuple) or not all(isinstance(w, str) for w in words):
                 raise ValueError(f"{name} must be a list of strings, got {words!r}")
-        if not isinstance(caption, str):
-            raise ValueError(f"caption must be a string, got {caption!r}")
+        checks.string(caption=caption)
         for name, x in (("values", values), ("key_names", key_names), ("value_names", value_names)):
             if len(x) != len(keys):
                 raise ValueError(f"{name} must be {len(keys)}, one for each key, got {len(x)}")

@@ -58,8 +58,7 @@ def tensor(weights: Mapping[str, Tensor], name: str) -> Tensor:
     """
     if not isinstance(weights, Mapping):
         raise ValueError(f"weights must be a state dict, got {type(weights).__name__}")
-    if not isinstance(name, str):
-        raise ValueError(f"name must be a string, got {name!r}")
+    checks.string(name=name)
     if not isinstance(weights.get(name), Tensor):
         raise ValueError(f"weights must hold {name}, got {', '.join(map(str, weights)) or 'none'}")
     return weights[name]
@@ -183,6 +182,28 @@ def checked_characters(characters: Sequence[str], weights: Mapping[str, Tensor])
             f"got {len(characters)}"
         )
     return characters
+
+
+def check_words(words: Sequence[str], weights: Mapping[str, Tensor] | None, special: int) -> None:
+    """Refuse a vocabulary that is none, or another than that of the weights, where there are any.
+
+    Args:
+        words: token i is `words[i]`.
+        weights: state dict of a model that holds a `Bert`.
+        special: how many tokens at the beginning are no words.
+
+    Raises:
+        ValueError: naming what is wrong.
+    """
+    checks.at_least(0, special=special)
+    is_list = isinstance(words, Sequence) and not isinstance(words, str)
+    if not is_list or not all(isinstance(word, str) for word in words):
+        raise ValueError(f"words must be a list of strings, got {words!r}")
+    if len(set(words)) != len(words) or len(words) <= special:
+        raise ValueError(f"words must be distinct, and more than {special}, got {len(words)}")
+    size = len(words) if weights is None else len(tensor(weights, "bert.embedding.weight"))
+    if len(words) != size:
+        raise ValueError(f"words must be vocab_size = {size}, as the weights are, got {len(words)}")
 
 
 def check_bert_weights(config: Mapping[str, Any], weights: Mapping[str, Tensor]) -> None:

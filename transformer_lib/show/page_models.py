@@ -112,7 +112,7 @@ class TextWriter(PageModel):
                 f"options must be of {sorted(known)}, got {sorted(options.keys() - known)}"
             )
         config = checked_config(config, positions=("learned", "rotary"), norm=("layer", "rms"))
-        _check_text(prompt=prompt, caption=caption)
+        checks.string(prompt=prompt, caption=caption)
         check_gpt_weights(config, weights)
         characters = checked_characters(characters, weights)
         if unknown := sorted(set(prompt) - set(characters)):
@@ -184,7 +184,7 @@ class DigitReader(PageModel):
             positions=("learned", "none"),
         )
         size = config["image_size"]
-        _check_text(caption=caption)
+        checks.string(caption=caption)
         check_vit_weights(config, weights)
         samples = checked_samples(samples, size)
         num_classes = len(tensor(weights, "head.weight"))
@@ -246,7 +246,7 @@ class DigitFinder(PageModel):
         caption: str = "",
     ):
         config = checked_detector(config, backbone)
-        _check_text(caption=caption)
+        checks.string(caption=caption)
         checks.not_negative(noise=noise)
         check_detector_weights(config, weights)
         samples = checked_samples(samples, 28)
@@ -269,9 +269,3 @@ class DigitFinder(PageModel):
             noise=(127 * grain.clamp(-1, 1)).round().to(torch.int8).numpy().tobytes(),
             caption=caption,
         )
-
-
-def _check_text(**values: str) -> None:
-    for name, value in values.items():
-        if not isinstance(value, str):
-            raise ValueError(f"{name} must be a string, got {value!r}")

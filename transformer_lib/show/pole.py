@@ -76,8 +76,7 @@ class PoleOnRequest:
                 raise ValueError(f"weights must be those of config, {name} {shape}, got {got}")
         if wish > MOST:
             raise ValueError(f"wish must be at most {MOST}, got {wish}")
-        if not isinstance(caption, str):
-            raise ValueError(f"caption must be a string, got {caption!r}")
+        checks.string(caption=caption)
         self.config = {name: config[name] for name in _NEEDED}
         self.data, self.contents = pack(weights)
         self.context, self.wish, self.caption = context, wish, caption

@@ -56,8 +56,7 @@ class ScenePainter(PageModel):
             pooling=("class", "mean"),
             positions=("learned", "none"),
         )
-        if not isinstance(caption, str):
-            raise ValueError(f"caption must be a string, got {caption!r}")
+        checks.string(caption=caption)
         if not isinstance(classes, Sequence) or not all(isinstance(name, str) for name in classes):
             raise ValueError(f"classes must be a list of names, got {classes!r}")
         checks.at_least(2, classes=len(classes))

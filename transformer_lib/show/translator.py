@@ -42,7 +42,7 @@ class PieceCutter(anywidget.AnyWidget):
     caption = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, merges: Merges, *, text: str, known: int = 0, caption: str = ""):
-        _check_texts(text=text, caption=caption)
+        checks.string(text=text, caption=caption)
         packed = _packed(merges)
         checks.at_least(0, known=known)
         if known > len(merges):
@@ -83,7 +83,7 @@ class Translator(PageModel):
         text: str,
         caption: str = "",
     ):
-        _check_texts(text=text, caption=caption)
+        checks.string(text=text, caption=caption)
         if not isinstance(config, Mapping):
             raise ValueError(f"config must be a dict, got {type(config).__name__}")
         depths = ("num_encoder_layers", "num_decoder_layers")
@@ -135,9 +135,3 @@ def _check_weights(config: Mapping, weights: Mapping[str, Tensor]) -> None:
             biases |= {f"{layer}.{name}.bias": shape[:1] for name, shape in maps.items()}
         vectors |= {f"{name}.{what}": (width,) for name in names for what in ("weight", "bias")}
     compare(weights, matrices | vectors, biases)
-
-
-def _check_texts(**texts: str) -> None:
-    for name, value in texts.items():
-        if not isinstance(value, str):
-            raise ValueError(f"{name} must be a string, got {value!r}")

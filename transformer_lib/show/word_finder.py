@@ -9,7 +9,7 @@ import traitlets
 from torch import Tensor
 
 from transformer_lib import checks
-from transformer_lib.show.page_checks import check_bert_weights, checked_config, tensor
+from transformer_lib.show.page_checks import check_bert_weights, check_words, checked_config
 from transformer_lib.show.page_models import PageModel, script, style
 from transformer_lib.show.quantize import pack
 
@@ -57,23 +57,13 @@ class WordFinder(PageModel):
         caption: str = "",
     ):
         config = checked_config(config, positions=("rotary",))
-        for name, value in (("text", text), ("caption", caption)):
-            if not isinstance(value, str):
-                raise ValueError(f"{name} must be a string, got {value!r}")
-        if not isinstance(words, Sequence) or not all(isinstance(word, str) for word in words):
-            raise ValueError(f"words must be a list of strings, got {words!r}")
-        if len(set(words)) != len(words) or len(words) <= _SPECIAL:
-            raise ValueError(f"words must be distinct, and more than {_SPECIAL}, got {len(words)}")
+        checks.string(text=text, caption=caption)
         checks.at_least(0, hidden=hidden)
         data, contents = b"", []
         if weights is not None:
             check_bert_weights(config, weights)
-            vocab_size = len(tensor(weights, "bert.embedding.weight"))
-            if len(words) != vocab_size:
-                raise ValueError(
-                    f"words must be vocab_size = {vocab_size}, as the weights are, got {len(words)}"
-                )
             data, contents = pack(weights)
+        check_words(words, weights, _SPECIAL)
         if probe is not None:
             checks.floating("probe", probe)
             if probe.shape != (config["d_model"] + 1,):

@@ -69,8 +69,7 @@ class WordOrder:
         places = {*swap} if isinstance(swap, list | tuple) else set()
         if len(places) != 2 or not places <= {*range(len(words))}:
             raise ValueError(f"swap must be two places from 0 to {len(words) - 1}, got {swap!r}")
-        if not isinstance(caption, str):
-            raise ValueError(f"caption must be a string, got {caption!r}")
+        checks.string(caption=caption)
         self.words, self.swap, self.caption = list(words), tuple(swap), caption
         self.x, self.num_heads = x, layer.num_heads
         self.parts = {name: getattr(layer, name) for name in _PARTS}

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 import traitlets
 from torch import Tensor
 
-from transformer_lib.show.page_checks import check_classifier_weights, checked_config, tensor
+from transformer_lib import checks
+from transformer_lib.show.page_checks import check_classifier_weights, check_words, checked_config
 from transformer_lib.show.page_models import PageModel, script, style
 from transformer_lib.show.quantize import pack
 
@@ -47,19 +48,9 @@ class WordStriker(PageModel):
         caption: str = "",
     ):
         config = checked_config(config, positions=("rotary",))
-        for name, value in (("text", text), ("caption", caption)):
-            if not isinstance(value, str):
-                raise ValueError(f"{name} must be a string, got {value!r}")
-        if not isinstance(words, Sequence) or not all(isinstance(word, str) for word in words):
-            raise ValueError(f"words must be a list of strings, got {words!r}")
-        if len(set(words)) != len(words) or len(words) <= _SPECIAL:
-            raise ValueError(f"words must be distinct, and more than {_SPECIAL}, got {len(words)}")
+        checks.string(text=text, caption=caption)
         check_classifier_weights(config, weights)
-        vocab_size = len(tensor(weights, "bert.embedding.weight"))
-        if len(words) != vocab_size:
-            raise ValueError(
-                f"words must be vocab_size = {vocab_size}, as the weights are, got {len(words)}"
-            )
+        check_words(words, weights, _SPECIAL)
         data, contents = pack(weights)
         super().__init__(
             data=data,
