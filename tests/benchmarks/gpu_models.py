@@ -1,6 +1,7 @@
 """Training and inference of four models of the usual sizes on a GPU, against other libraries."""
 
 from collections.abc import Callable
+from weakref import WeakKeyDictionary
 
 import torch
 import torch.nn.functional as F
@@ -147,17 +148,16 @@ def _vit(size: Size, batch: int, image_size: int):
 
 def _xl(size: Size, batch: int, length: int):
     ids, targets, before = _draw(size.vocab_size, 3, batch, length)
-    memories: dict[int, object] = {}  # each model's own, of the tokens before
+    memories = WeakKeyDictionary()  # each model's own, of the tokens before
 
     def forward(called: Callable) -> Tensor:
         inside = getattr(called, "_orig_mod", called)
         ours = isinstance(inside, TransformerXL)
-        if id(inside) not in memories:
+        if inside not in memories:
             with torch.no_grad():
                 found = inside(before) if ours else inside(before, return_mems=True)
-            memories.clear()
-            memories[id(inside)] = found[1]
-        memory = memories[id(inside)]
+            memories[inside] = found[1]
+        memory = memories[inside]
         return (called(ids, memory) if ours else called(ids, mems=memory, return_mems=True))[0]
 
     makers = {
