@@ -105,8 +105,8 @@ def test_the_parts_of_a_docstring():
 def test_a_name_leads_to_the_chapter_that_derives_it():
     assert api.chapter_of("layers.masks.causal_mask") == "01_attention"
     assert api.chapter_of("measure.maps.collect_attention") == "02_multi_head"
-    assert api.chapter_of("measure.maps.attention_rollout") == "14_vit"
+    assert api.chapter_of("measure.maps.attention_rollout") == "12_sentiment"
     assert api.chapter_of("data.text.Windows") is None
     section = api.module_section("transformer_lib.measure.maps")
     links = [node["reftarget"] for node in section.findall(addnodes.pending_xref)]
-    assert links == ["/notebooks/02_multi_head", "/notebooks/14_vit"]
+    assert links == ["/notebooks/02_multi_head", "/notebooks/12_sentiment"]

@@ -30,6 +30,7 @@ from transformer_lib.show.machine import Machine
 from transformer_lib.show.page_models import DigitFinder, DigitReader, TextWriter
 from transformer_lib.show.quantize import pack, unpack
 from transformer_lib.show.scene_painter import ScenePainter
+from transformer_lib.show.translator import Translator
 from transformer_lib.show.word_finder import WordFinder
 from transformer_lib.show.word_striker import WordStriker
 from transformer_lib.weights import load
@@ -853,7 +854,7 @@ def test_notebooks_hold_the_scripts_as_they_are_now():
     """A notebook carries a copy of the script; one that was not executed again has an old one."""
     kinds = (
         *(TextWriter, DigitReader, DigitFinder, Machine, ScenePainter),
-        *(WordFinder, IconFinder, WordStriker),
+        *(WordFinder, IconFinder, WordStriker, Translator),
     )
     current = {str(kind._esm) for kind in kinds}
     for path in (ROOT / "notebooks").glob("*.ipynb"):

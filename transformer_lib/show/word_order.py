@@ -115,7 +115,7 @@ class WordOrder:
         word = escape(self.words[i])
         return (
             f'<button type="button" class="tlw-word" disabled data-lm-suppress-shortcuts="true" '
-            f'aria-label="{word}, word {i + 1}, changed by 0.00"><b>{word}</b>'
+            f'aria-description="word {i + 1}, changed by 0.00"><b>{word}</b>'
             f'<svg class="tld" viewBox="0 0 {wide} {high}" aria-hidden="true">{cells}</svg>'
             '<span class="tlw-change">0.00</span></button>'
         )

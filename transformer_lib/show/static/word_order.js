@@ -71,7 +71,7 @@ const wordOrder = (figure) => {
       const node = nodes[word], change = changes[word].toFixed(2);
       node.style.order = place;
       node.querySelector(".tlw-change").textContent = change;
-      node.setAttribute("aria-label", `${words[word]}, word ${place + 1}, changed by ${change}`);
+      node.setAttribute("aria-description", `word ${place + 1}, changed by ${change}`);
       node.classList.toggle("tlw-changed", changes[word] >= 0.005);
       const columns = width / 4;
       node.querySelectorAll("g").forEach((cell, i) => {
