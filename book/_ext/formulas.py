@@ -12,7 +12,6 @@ from sphinx.util import logging
 
 logger = logging.getLogger(__name__)
 
-ElementTree.register_namespace("", "http://www.w3.org/1998/Math/MathML")
 SPACE = {"thinmathspace": 0.1667, "mediummathspace": 0.2222, "thickmathspace": 0.2778}
 THIN = "0.1667em"
 OPENED = set("([{|‖⟨")  # behind these no space follows the name of a function
