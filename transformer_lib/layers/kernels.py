@@ -98,11 +98,12 @@ def _both(mask: Tensor | None, other: Tensor) -> Tensor:
 def _by_heads(q: Tensor, k: Tensor, v: Tensor, *, causal: bool, dropout: float) -> Tensor:
     """The formula where nothing but the future is hidden, for a few heads at a time.
 
-    For all at once where a backward pass follows, which wants the weights of all anyway.
+    For all at once where a backward pass follows, which wants the weights of all anyway, and in
+    compiled code, which would be made anew for each number of parts.
     """
     q_len, k_len = q.size(-2), k.size(-2)
-    count = q.size(0) * q.size(1)
-    count = count if torch.is_grad_enabled() else SCORES // (q_len * k_len)
+    at_once = torch.is_grad_enabled() or torch.compiler.is_compiling()
+    count = q.size(0) * q.size(1) if at_once else SCORES // (q_len * k_len)
     future = q.new_full((q_len, k_len), -torch.inf).triu(1 + k_len - q_len)
     scaled = {"beta": int(causal), "alpha": 1 / math.sqrt(q.size(-1))}
 
