@@ -24,7 +24,9 @@ ALWAYS = [
     "layers.kernels.has_bf16_products",  # what a processor can, which no chapter derives
     "show.alignment",
     "pretrained.bert.load_bert",  # one line, which chapter 27 opens
+    "show.beam_tree",
     "show.boxes",
+    "show.canvas",
     "show.code",
     "show.contest",
     "show.drawings",
@@ -35,6 +37,7 @@ ALWAYS = [
     "show.machine",
     "show.masks",
     "show.line_judge",
+    "show.next_token",
     "show.page_models",
     "show.plots",
     "show.pole",
