@@ -20,6 +20,7 @@ IN_FORM = [
     "05_encoder",
     "06_decoder",
     "07_transformer",
+    "08_decoding",
     "09_recurrent",
     "10_gpt",
     "12_sentiment",

@@ -105,7 +105,7 @@ def test_explorer_table_says_what_the_tokens_show(tab):
 
 
 def test_slides_stay_legible_on_a_phone(open_page):
-    tab = open_page("notebooks/08_decoding.html", width=390)
+    tab = open_page("notebooks/20_recurrence.html", width=390)
     slides = tab.locator("img.tls-picture")
     slides.first.wait_for()
     for slide in slides.locator("visible=true").all():
