@@ -170,3 +170,25 @@ class Canvas:
     def _put(self, markup: str, bottom: float) -> None:
         self.parts.append(markup)
         self.height = max(self.height, bottom)
+
+
+class Beside:
+    """Drawings side by side, and below one another where the page is narrow.
+
+    Args:
+        *canvases: from left to right.
+    """
+
+    def __init__(self, *canvases: Canvas):
+        self.canvases = canvases
+
+    def _repr_html_(self) -> str:
+        drawn = "".join(
+            f'<div style="flex:1 1 300px;max-width:{WIDTH}px">{canvas.svg()}</div>'
+            for canvas in self.canvases
+        )
+        row = "display:flex;flex-wrap:wrap;gap:0 1rem;justify-content:center"
+        return f'<style>{STYLE}</style><div style="{row}">{drawn}</div>'
+
+    def __repr__(self) -> str:
+        return f"Drawings: {', '.join(canvas.title for canvas in self.canvases)}"
