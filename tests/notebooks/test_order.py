@@ -25,6 +25,7 @@ ALWAYS = [
     "show.alignment",
     "pretrained.bert.load_bert",  # one line, which chapter 27 opens
     "show.boxes",
+    "show.canvas",
     "show.code",
     "show.contest",
     "show.drawings",

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from torch import Tensor, nn
 
 from transformer_lib.show.canvas import Canvas
-from transformer_lib.show.products import draw_products, wide
+from transformer_lib.show.products import draw_products
 from transformer_lib.show.runs import Event, Run, watch
 from transformer_lib.show.steps import attends, attention_steps, behind, factors_of, query_of
 from transformer_lib.show.streams import Column, alike, put, segments, shape_of, weights_said
@@ -168,7 +168,7 @@ def multi_head(layer: nn.Module, *inputs: Tensor, **named) -> Canvas:
         c.box(180 + 5 * shadow, y + height / 2 - 5 * shadow, 320, height, "", "weights score")
     c.text(180, y + 14, f"{heads} heads, each of them", "name")
     for i, step in enumerate(steps):
-        c.box(180, y + 40 + 30 * i, wide(step), 22, step, "plain")
+        c.pill(180, y + 40 + 30 * i, step)
     y += height
     if weights is not None:
         c.text(180, y - 12, f"weights {shape_of(weights)}", "shape")

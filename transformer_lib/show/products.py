@@ -44,29 +44,23 @@ def draw_products(
     c.text(4 + head_dim * cell / 2, y_scores - 32, names["q"], "name query")
     c.text(4 + head_dim * cell / 2, y_scores - 14, shape_of(q), "shape")
     c.grid(4, y_scores, q, "query", cell=cell)
-    c.line(*across(4 + head_dim * cell, x_scores, y_scores + q_len * cell / 2))
+    c.line(*_across(4 + head_dim * cell, x_scores, y_scores + q_len * cell / 2))
     c.text(middle, y_scores - 13, f"{names['product']} {shape_of(scores)}", "shape")
     c.grid(x_scores, y_scores, scores, "score", cell=cell)
     y = y_scores + q_len * cell
     c.line((middle, y + 4), (middle, y_weights - 24))
     for i, step in enumerate(steps):
-        c.box(middle, y + 24 + 34 * i, wide(step), 22, step, "plain")
+        c.pill(middle, y + 24 + 34 * i, step)
     c.text(middle, y_weights - 13, below[0], "shape")
     c.grid(x_scores, y_weights, weights, "score", cell=cell, mask=shut)
     c.text(right, y_values - 32, names["v"], "name value")
     c.text(right, y_values - 14, shape_of(v), "shape")
     c.grid(x_values, y_values, v, "value", cell=cell)
     c.line((right, y_values + k_len * cell + 5), (right, y_weights - 24), tip=False)
-    c.line(*across(x_scores + k_len * cell, x_values, y_weights + q_len * cell / 2))
+    c.line(*_across(x_scores + k_len * cell, x_values, y_weights + q_len * cell / 2))
     c.text(right, y_weights - 13, below[1], "shape")
     c.grid(x_values, y_weights, out, "value", cell=cell)
 
 
-def across(start: float, end: float, y: float) -> tuple[tuple[float, float], ...]:
-    """The ends of an arrow from a grid to the one at its right."""
+def _across(start: float, end: float, y: float) -> tuple[tuple[float, float], ...]:
     return (start + 5, y), (end - 4, y)
-
-
-def wide(text: str) -> float:
-    """How wide a pill must be for its text."""
-    return 7 * len(text) + 26
