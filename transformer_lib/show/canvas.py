@@ -188,7 +188,7 @@ class Beside:
 
     def _repr_html_(self) -> str:
         drawn = "".join(
-            f'<div style="flex:1 1 300px;max-width:{WIDTH}px">{canvas.svg()}</div>'
+            f'<div style="flex:1 1 280px;max-width:320px">{canvas.svg()}</div>'
             for canvas in self.canvases
         )
         row = "display:flex;flex-wrap:wrap;gap:0 1rem;justify-content:center"
