@@ -1,0 +1,50 @@
+"""Refusals, each in one line: what was given, and what is wanted.
+
+Arguments are checked once, at the door: counts and probabilities where a config or a layer is
+made, tensors where a layer or a model is called. What is called many times a second, such as a
+step of generation, pays some microseconds for it.
+"""
+
+from transformer_lib.checks.settings import (
+    at_least,
+    at_least_or_none,
+    even,
+    flag,
+    fraction,
+    multiple,
+    not_negative,
+    one_of,
+    positive,
+    probability,
+    string,
+    whole,
+)
+from transformer_lib.checks.shapes import heads, key_heads, token, vocabularies
+from transformer_lib.checks.tensors import broadcasts, features, floating, pictures
+from transformer_lib.checks.token_ids import ids, padded_behind, row
+
+__all__ = [
+    "at_least",
+    "at_least_or_none",
+    "broadcasts",
+    "even",
+    "features",
+    "flag",
+    "floating",
+    "fraction",
+    "heads",
+    "ids",
+    "key_heads",
+    "multiple",
+    "not_negative",
+    "one_of",
+    "padded_behind",
+    "pictures",
+    "positive",
+    "probability",
+    "row",
+    "string",
+    "token",
+    "vocabularies",
+    "whole",
+]
