@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import Any
 
+import torch
+
 
 def whole(**values: int) -> None:
     """Refuse what is not a whole number.
@@ -17,7 +19,7 @@ def whole(**values: int) -> None:
             raise ValueError(f"{name} must be a whole number, got {value!r}")
 
 
-def at_least(least: int, **values: int) -> None:
+def at_least(least: int, /, **values: int) -> None:
     """Refuse what is not a whole number of at least `least`.
 
     Raises:
@@ -29,7 +31,7 @@ def at_least(least: int, **values: int) -> None:
             raise ValueError(f"{name} must be at least {least}, got {value}")
 
 
-def at_least_or_none(least: int, **values: int | None) -> None:
+def at_least_or_none(least: int, /, **values: int | None) -> None:
     """The same, but None passes: it stands for "no limit"."""
     for name, value in values.items():
         if value is not None and not _is_whole(value):
@@ -49,7 +51,7 @@ def even(**values: int) -> None:
             raise ValueError(f"{name} must be a positive even number, got {value!r}")
 
 
-def multiple(of: int, **values: int) -> None:
+def multiple(of: int, /, **values: int) -> None:
     """Refuse what is not a positive multiple of a number.
 
     Raises:
@@ -58,6 +60,17 @@ def multiple(of: int, **values: int) -> None:
     for name, value in values.items():
         if not _is_whole(value) or value < 1 or value % of:
             raise ValueError(f"{name} must be a positive multiple of {of}, got {value!r}")
+
+
+def finite(**values: float) -> None:
+    """Refuse what is not a finite number.
+
+    Raises:
+        ValueError: naming the argument.
+    """
+    for name, value in values.items():
+        if not _is_number(value) or not -math.inf < value < math.inf:
+            raise ValueError(f"{name} must be a finite number, got {value!r}")
 
 
 def positive(**values: float) -> None:
@@ -126,7 +139,7 @@ def string(**values: str) -> None:
             raise ValueError(f"{name} must be a string, got {value!r}")
 
 
-def one_of(known: Iterable[Any], **values: Any) -> None:
+def one_of(known: Iterable[Any], /, **values: Any) -> None:
     """Refuse values that are not known.
 
     Raises:
@@ -139,7 +152,8 @@ def one_of(known: Iterable[Any], **values: Any) -> None:
 
 
 def _is_whole(value: Any) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool)
+    """Whether it counts; so does a length that is left open while torch traces a model."""
+    return isinstance(value, Integral | torch.SymInt) and not isinstance(value, bool)
 
 
 def _is_number(value: Any) -> bool:

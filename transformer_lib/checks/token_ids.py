@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from transformer_lib.checks.tensors import tensor
+
 
 def ids(
     name: str,
@@ -55,6 +57,33 @@ def ids(
         )
 
 
+def indices(name: str, value: Tensor, *, like: Tensor | None = None) -> None:
+    """Refuse what does not choose among the rows of a tensor: whole numbers, (number,).
+
+    Args:
+        name: what to call it in the message.
+        value: should be (number,) of int64 or int32; looked up on the CPU alone.
+        like: what is chosen from, on the same device; None where there is nothing yet.
+
+    Raises:
+        ValueError: if it does not.
+    """
+    tensor(**{name: value})
+    if value.dim() != 1 or value.dtype not in (torch.int64, torch.int32):
+        raise ValueError(
+            f"{name} must be (number,) of int64 or int32, got {tuple(value.shape)} of {value.dtype}"
+        )
+    if like is None:
+        return
+    if value.device != like.device:
+        raise ValueError(f"{name} must be on {like.device}, got {value.device}")
+    if value.device.type != "cpu" or not value.numel() or _is_traced():
+        return
+    low, high = map(int, value.aminmax())
+    if low < 0 or high >= len(like):
+        raise ValueError(f"{name} must be in 0 … {len(like) - 1}, got {low if low < 0 else high}")
+
+
 def row(
     name: str,
     value: Tensor,
@@ -75,8 +104,7 @@ def row(
     Raises:
         ValueError: if it is not.
     """
-    if not isinstance(value, Tensor):
-        raise ValueError(f"{name} must be a tensor, got {type(value).__name__}")
+    tensor(**{name: value})
     if value.dim() != 1 or value.dtype not in (torch.int64, torch.int32) or len(value) < least:
         raise ValueError(
             f"{name} must be one row of at least {least} numbers of int64 or int32, "
