@@ -37,7 +37,13 @@ class SegmentLoss:
         return f"SegmentLoss(last_half={self.last_half})"
 
     def __call__(self, model: nn.Module, batch: Segment) -> Tensor:
-        """Read the segment, and remember it."""
+        """Read the segment, and remember it.
+
+        Raises:
+            ValueError: if there is no model or no segment.
+        """
+        checks.module(model=model)
+        checks.a(Segment, batch=batch)
         memories = self._memories[model.training]
         memory = None if batch.first else memories.get(batch.group)
         if memory is not None:  # one from a checkpoint lies on the CPU
@@ -53,4 +59,5 @@ class SegmentLoss:
 
     def load_state_dict(self, state: dict[int, list[Tensor]]) -> None:
         """Go on with the memories of `state_dict`."""
+        checks.mapping(state=state)
         self._memories[True] = {group: tuple(memory) for group, memory in state.items()}
