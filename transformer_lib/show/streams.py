@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
+from transformer_lib import checks
 from transformer_lib.show.canvas import Canvas
 from transformer_lib.show.runs import Event, Run, same
 
@@ -208,6 +209,7 @@ def put(canvas: Canvas, part: Event, x, y, width, height, kind, *, note=True, hr
 
 def shape_of(x: Tensor) -> str:
     """A tensor's shape as it stands on an arrow: "(2, 10, 512)"."""
+    checks.tensor(x=x)
     return f"({', '.join(map(str, x.shape))})"
 
 
