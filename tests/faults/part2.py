@@ -247,8 +247,8 @@ FAULTS = [
     ),
     _transformer(
         "transformer: no gradient through the tied output layer",
-        "F.linear(features, self.target_embedding.weight)",
-        "F.linear(features, self.target_embedding.weight.detach())",
+        "F.linear(features, weight)",
+        "F.linear(features, weight.detach())",
         "the_output_layer_teaches_the_embeddings",
     ),
     _transformer(
