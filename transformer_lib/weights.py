@@ -54,7 +54,8 @@ def save(
         about: numbers and strings that say how it was trained; by default `model.about`.
 
     Raises:
-        ValueError: if there is no model, or `symbols` or `about` are not what a header can hold.
+        ValueError: if there is no model, `file` is a folder, or `symbols` or `about` are not what
+            a header can hold.
     """
     checks.module(model=model)
     checks.path(file=file)

@@ -97,7 +97,11 @@ class AdaptiveOutput(nn.AdaptiveLogSoftmaxWithLoss):
 
 
 def embedding(vocab_size: int, width: int) -> nn.Embedding:
-    """Embeddings from N(0, 1 / width): of unit variance once they are scaled by √width."""
+    """Embeddings from N(0, 1 / width): of unit variance once they are scaled by √width.
+
+    Raises:
+        ValueError: if a size is less than 1.
+    """
     checks.at_least(1, vocab_size=vocab_size, width=width)
     embedding = nn.Embedding(vocab_size, width)
     nn.init.normal_(embedding.weight, std=width**-0.5)

@@ -52,12 +52,20 @@ class WordTable:
         self._total = self._counts.total()
 
     def partners(self, word: str) -> list[tuple[str, float]]:
-        """The likeliest target words and their probabilities; a word never seen stays itself."""
+        """The likeliest target words and their probabilities; a word never seen stays itself.
+
+        Raises:
+            ValueError: if `word` is no string.
+        """
         checks.string(word=word)
         return self._table.get(word) or [(word, 1.0)]
 
     def replace(self, text: str) -> str:
-        """Put for each word its likeliest partner, in the order of the source."""
+        """Put for each word its likeliest partner, in the order of the source.
+
+        Raises:
+            ValueError: if `text` is no string.
+        """
         checks.string(text=text)
         return join(self.partners(word)[0][0] for word in WORDS.findall(text))
 
@@ -99,7 +107,11 @@ class WordTable:
 
 
 def join(words: Iterable[str]) -> str:
-    """Words to a text again: no blank before the signs that close."""
+    """Words to a text again: no blank before the signs that close.
+
+    Raises:
+        ValueError: if `words` are no list, nor anything like one.
+    """
     checks.several(words=words)
     text = re.sub(r" ([,.;:!?)])", r"\1", " ".join(words))
     return text.replace("( ", "(")

@@ -188,7 +188,11 @@ class GPT(nn.Module):
         return self.stack(self.dropout(x), cache=cache)
 
     def logits(self, features: Tensor) -> Tensor:
-        """Score every token of the vocabulary: (…, d_model) → (…, vocab_size)."""
+        """Score every token of the vocabulary: (…, d_model) → (…, vocab_size).
+
+        Raises:
+            ValueError: if the features have another width, type or device than the weights.
+        """
         weight = (self.embedding if self.head is None else self.head).weight
         checks.features("features", features, self.config.d_model, like=weight, dims=None)
         return F.linear(features, weight)

@@ -230,7 +230,11 @@ class Transformer(nn.Module):
         return self.decoder(x, context, context_mask=context_mask, cache=cache)
 
     def logits(self, features: Tensor) -> Tensor:
-        """Score every token of the vocabulary: (…, d_model) → (…, target_vocab_size)."""
+        """Score every token of the vocabulary: (…, d_model) → (…, target_vocab_size).
+
+        Raises:
+            ValueError: if the features have another width, type or device than the weights.
+        """
         weight = self.target_embedding.weight
         checks.features("features", features, self.config.d_model, like=weight, dims=None)
         return F.linear(features, weight)

@@ -31,7 +31,7 @@ def scaling_plot(
         truth: what the target has reached.
 
     Raises:
-        ValueError: if a size or a loss is no number above 0.
+        ValueError: if a size or a loss is no number above 0, or `law` cannot be called.
     """
     given = {"target": target, "guess": guess} | ({} if truth is None else {"truth": truth})
     checks.positive(**given)

@@ -208,7 +208,11 @@ def put(canvas: Canvas, part: Event, x, y, width, height, kind, *, note=True, hr
 
 
 def shape_of(x: Tensor) -> str:
-    """A tensor's shape as it stands on an arrow: "(2, 10, 512)"."""
+    """A tensor's shape as it stands on an arrow: "(2, 10, 512)".
+
+    Raises:
+        ValueError: if `x` is no tensor.
+    """
     checks.tensor(x=x)
     return f"({', '.join(map(str, x.shape))})"
 

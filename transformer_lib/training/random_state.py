@@ -26,6 +26,9 @@ def random_state(generators: Sequence[Any] = ()) -> dict[str, Any]:
 
     Returns:
         Tensors, numbers and lists, for `set_random_state`.
+
+    Raises:
+        ValueError: as `check_generators`.
     """
     check_generators(generators)
     numpy = sys.modules.get("numpy")  # nobody has drawn from what nobody has imported

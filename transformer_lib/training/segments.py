@@ -58,6 +58,10 @@ class SegmentLoss:
         return {group: list(memory) for group, memory in self._memories[True].items()}
 
     def load_state_dict(self, state: dict[int, list[Tensor]]) -> None:
-        """Go on with the memories of `state_dict`."""
+        """Go on with the memories of `state_dict`.
+
+        Raises:
+            ValueError: if `state` is no dict.
+        """
         checks.mapping(state=state)
         self._memories[True] = {group: tuple(memory) for group, memory in state.items()}
