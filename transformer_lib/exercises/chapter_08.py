@@ -8,7 +8,7 @@ check(1, mine)
 import torch
 from torch import Tensor
 
-from transformer_lib.exercises.marking import Exercise, Mark, mark
+from transformer_lib.exercises.marking import Exercise, Mark, draw_size, mark
 
 
 def check(number: int, mine) -> Mark:
@@ -27,13 +27,9 @@ def check(number: int, mine) -> Mark:
     return mark(EXERCISES, number, mine)
 
 
-def _size(least: int = 2, most: int = 6) -> int:
-    return int(torch.randint(least, most, ()))
-
-
 def _draw_p() -> tuple[Tensor, Tensor]:
     T = torch.rand((), dtype=torch.float64) * 2 + 0.2
-    return torch.randn(_size(3, 7), dtype=torch.float64).softmax(dim=-1), T
+    return torch.randn(draw_size(3, 7), dtype=torch.float64).softmax(dim=-1), T
 
 
 def _small_p() -> tuple[Tensor, Tensor]:
@@ -42,7 +38,7 @@ def _small_p() -> tuple[Tensor, Tensor]:
 
 def _draw_logits() -> tuple[Tensor, Tensor]:
     share = torch.rand((), dtype=torch.float64) * 0.3 + 0.05
-    return 2 * torch.randn(_size(2, 4), _size(4, 8), dtype=torch.float64), share
+    return 2 * torch.randn(draw_size(2, 4), draw_size(4, 8), dtype=torch.float64), share
 
 
 def _small_logits() -> tuple[Tensor, Tensor]:
