@@ -36,6 +36,7 @@ ALWAYS = [
     "show.masks",
     "show.line_judge",
     "show.page_models",
+    "show.picture_read",
     "show.plots",
     "show.pole",
     "show.recurrences",
