@@ -17,12 +17,17 @@ from transformer_lib.layers.multi_head import MultiHeadAttention
 from transformer_lib.layers.positions import ALiBi, Rotary, SinusoidalPositions
 from transformer_lib.models.gpt import GPT, GPTConfig
 from transformer_lib.models.transformer import Transformer, TransformerConfig
+from transformer_lib.models.vit import ViT, ViTConfig
 from transformer_lib.show import drawings, whole
 from transformer_lib.show.canvas import STYLE, WIDTH, Beside, Canvas
+from transformer_lib.show.picture_read import picture_read
 from transformer_lib.show.runs import watch
 from transformer_lib.show.streams import segments
 
 SVG = "{http://www.w3.org/2000/svg}"
+VIT = ViTConfig(
+    12, 4, in_channels=1, num_classes=5, d_model=16, num_heads=2, num_layers=3, d_ff=32,
+)  # fmt: skip
 
 
 def texts(canvas: Canvas) -> list[str]:
@@ -88,6 +93,7 @@ def every_drawing() -> dict[str, Canvas]:
         "encoder": drawings.stack(Encoder([encoder_layer(), encoder_layer()]), x),
         "decoder": drawings.stack(Decoder([decoder_layer()]), x, context),
         "transformer": whole.transformer(model(), *ids),
+        "picture": picture_read(ViT(VIT), torch.rand(1, 1, 12, 12)),
         "lit": whole.transformer(model(), *ids, lit=["FeedForward"], small=True),
     }
 

@@ -90,6 +90,8 @@ def test_a_reader_keeps_its_samples_as_pixels():
     assert (widget.labels, widget.classes, widget.layer) == (["1", "2"], ["0", "1", "2"], 0)
     assert reader(samples=SAMPLES[:0], labels=()).labels == []
     assert reader().layer is None  # all of them, by rollout
+    assert reader().order == []  # nothing is mixed
+    assert reader(order=[2, 0, 3, 1]).order == [2, 0, 3, 1]
 
 
 def test_a_finder_keeps_its_digits_and_where_they_stand():
@@ -171,6 +173,9 @@ def test_a_configuration_must_be_whole():
         TextWriter(config, GPT(GPT_CONFIG).state_dict(), "abc \n", prompt="a")
 
 
+UNPLACED = ViT(replace(VIT_CONFIG, positions="none")).state_dict()
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -182,6 +187,13 @@ def test_a_configuration_must_be_whole():
         ({"labels": (1,)}, "labels must be one for each of 2, got 1"),
         ({"layer": 2}, "layer must be 0 to 1, got 2"),
         ({"weights": {"x": torch.ones(2)}}, "weights must hold head.weight, got x"),
+        ({"order": [2, 0, 1]}, r"order must be a list of the numbers 0 to 3, .* got \[2, 0, 1\]"),
+        ({"order": [2, 0, 1, 1]}, r"order must .* got \[2, 0, 1, 1\]"),
+        ({"order": (2, 0, 3, 1)}, r"order must be a list"),
+        (
+            {"config": {"positions": "none"}, "weights": UNPLACED, "order": [2, 0, 3, 1]},
+            "order must .* positions that are learned, .* positions 'none'",
+        ),
     ],
 )
 def test_a_reader_refuses_what_does_not_fit(arguments, said):

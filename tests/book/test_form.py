@@ -26,6 +26,7 @@ IN_FORM = [
     "10_gpt",
     "12_sentiment",
     "13_translation",
+    "14_vit",
     "20_recurrence",
     "25_scaling",
     "26_which_attention",

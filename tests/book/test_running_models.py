@@ -7,6 +7,7 @@ its folder, with the weights that ship with the package where these are whole.
 import base64
 import json
 import re
+from copy import deepcopy
 from dataclasses import asdict, replace
 
 import nbformat
@@ -19,6 +20,7 @@ from test_pages import search_for_barriers
 from transformer_lib.data.images import load_mnist_5k
 from transformer_lib.data.text import load_king_james
 from transformer_lib.layers.masks import causal_mask, sliding_window_mask
+from transformer_lib.layers.patches import patchify, unpatchify
 from transformer_lib.measure.maps import attention_rollout, collect_attention
 from transformer_lib.models.detection import DETR, DETRConfig
 from transformer_lib.models.gpt import GPT, GPTConfig
@@ -350,6 +352,9 @@ def digits():
     return test[torch.tensor([(test.labels == k).nonzero()[3] for k in range(10)])]
 
 
+ORDER = [(5 * i + 3) % 16 for i in range(16)]  # in which the reader of digits mixes patches
+
+
 @pytest.fixture(scope="module")
 def small_page(text, trained_gpt, trained_vit, digits, tmp_path_factory):
     """The address of a page with both widgets, on the disk."""
@@ -367,6 +372,7 @@ def small_page(text, trained_gpt, trained_vit, digits, tmp_path_factory):
         digits.images,
         digits.labels.tolist(),
         caption="Draw a digit.",
+        order=ORDER,
     )
     return write_page(tmp_path_factory.mktemp("small"), writer, reader)
 
@@ -704,11 +710,31 @@ def test_a_drawing_that_is_not_centred_is_another_picture(tab_of_models):
         )
 
     centred = filled()
-    reader.get_by_role("checkbox").uncheck()
+    reader.get_by_label("scale and centre, as in training").uncheck()
     corner = filled()
     assert corner[0]
     assert not centred[0]
     assert sum(corner) < sum(centred)
+
+
+def test_mixed_patches_are_read_once_the_positions_are_mixed_too(
+    tab_of_models, trained_vit, digits
+):
+    """The page computes what torch does with the mixed picture, and with mixed positions."""
+    reader = tab_of_models.reader
+    reader.get_by_role("button", name="Test digit 5: 4").click()
+    whole = digits.images[4:5]
+    mixed = unpatchify(patchify(whole, 7)[:, ORDER], 7, 4)
+    moved = deepcopy(trained_vit)
+    with torch.no_grad():
+        moved.positions.table.weight.copy_(moved.positions.table.weight[ORDER])
+        expected = [trained_vit(mixed), moved(mixed), moved(whole), trained_vit(whole)]
+    patches = reader.get_by_label("mix the patches")
+    positions = reader.get_by_label("mix the positions, too")
+    for tick, logits in zip([patches, positions] * 2, expected, strict=True):
+        tick.click()
+        numbers = [float(n) for n in reader.locator(".number").all_text_contents()]
+        same(numbers, logits[0].softmax(dim=-1), atol=0.0051)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

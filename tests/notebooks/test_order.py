@@ -40,6 +40,7 @@ ALWAYS = [
     "show.line_judge",
     "show.next_token",
     "show.page_models",
+    "show.picture_read",
     "show.plots",
     "show.pole",
     "show.recurrences",

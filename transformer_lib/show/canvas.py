@@ -150,6 +150,20 @@ class Canvas:
                     )
         self.height = max(self.height, y + len(values) * cell)
 
+    def pixels(self, x: float, y: float, picture: Tensor, *, size: float) -> None:
+        """A grey picture (height, width) from 0 to 1 in eight shades of ink, `size` units wide."""
+        side = size / picture.size(1)
+        for shade in range(1, 9):
+            path = "".join(
+                f"M{x + j * side:.4g} {y + i * side:.4g}h{side:.3g}v{side:.3g}h-{side:.3g}z"
+                for i, j in (picture * 8).round().eq(shade).nonzero().tolist()
+            )
+            if path:
+                self.parts.append(f'<path d="{path}" class="tip" fill-opacity="{shade / 8:g}"/>')
+        height = picture.size(0) * side
+        at = f'x="{x:g}" y="{y:g}" width="{size:g}" height="{height:g}"'
+        self._put(f'<rect {at} class="shut"/>', y + height)
+
     def svg(self) -> str:
         """The drawing alone. The same drawing has the same id, a digest of what it holds."""
         body = "".join(self.parts)

@@ -155,9 +155,11 @@ class DigitReader(PageModel):
         labels: their n classes.
         caption: one sentence that says what to try.
         layer: whose attention is shown at first, from 0; None for all layers, by rollout.
+        order: of the patches, each place once; with it, patches and learned positions can be mixed.
 
     Raises:
-        ValueError: for a configuration that the page cannot compute, or samples that do not fit.
+        ValueError: for a configuration that the page cannot compute, or samples or an order that
+            do not fit.
     """
 
     _esm = script("transformer", "controls", "drawing", "digit_reader")
@@ -165,6 +167,7 @@ class DigitReader(PageModel):
     labels = traitlets.List(traitlets.Unicode()).tag(sync=True)
     classes = traitlets.List(traitlets.Unicode()).tag(sync=True)
     layer = traitlets.Int(None, allow_none=True).tag(sync=True)
+    order = traitlets.List(traitlets.Int()).tag(sync=True)  # empty: nothing is mixed
 
     def __init__(
         self,
@@ -175,6 +178,7 @@ class DigitReader(PageModel):
         *,
         caption: str = "",
         layer: int | None = None,
+        order: list[int] | None = None,
     ):
         config = checked_config(
             config,
@@ -191,6 +195,8 @@ class DigitReader(PageModel):
         labels = checked_labels(labels, len(samples), num_classes)
         if layer is not None:
             check_range("layer", layer, config["num_layers"] - 1)
+        if order is not None:
+            _check_order(order, config)
         data, contents = pack(weights)
         super().__init__(
             data=data,
@@ -201,6 +207,18 @@ class DigitReader(PageModel):
             classes=[str(i) for i in range(num_classes)],
             caption=caption,
             layer=layer,
+            order=order or [],
+        )
+
+
+def _check_order(order: list[int], config: Mapping) -> None:
+    """Refuse what is no order of the patches, or where there are no positions to be mixed."""
+    count = (config["image_size"] // config["patch_size"]) ** 2
+    learned, is_list = config["positions"] == "learned", isinstance(order, list)
+    if not learned or not is_list or len(order) != count or {*range(count)} - {*order}:
+        raise ValueError(
+            f"order must be a list of the numbers 0 to {count - 1}, for positions that are "
+            f"learned, got {order!r} for positions {config['positions']!r}"
         )
 
 

@@ -2,6 +2,25 @@
 
 const PEN = 22; // width of its line: about two pixels of the picture, as in the training digits
 
+// The picture with its patches in another order: at place i stands what was at place order[i].
+function mixPatches(picture, order, side, size) {
+  const mixed = new Float32Array(picture.length), grid = side / size;
+  const start = (place, y) => (Math.floor(place / grid) * size + y) * side + (place % grid) * size;
+  order.forEach((from, to) => {
+    for (let y = 0; y < size; y++)
+      mixed.set(picture.subarray(start(from, y), start(from, y) + size), start(to, y));
+  });
+  return mixed;
+}
+
+// The weights with the rows of their positions in that order; a class token keeps its own.
+function mixPositions(weights, order, width) {
+  const table = weights.positions.table.weight, moved = table.slice();
+  const before = table.length / width - order.length;
+  order.forEach((from, to) => moved.set(row(table, before + from, width), (before + to) * width));
+  return { ...weights, positions: { table: { weight: moved } } };
+}
+
 function render({ model, el }) {
   const config = model.get("config"), classes = model.get("classes");
   const weights = unpack(model.get("data"), model.get("contents"));
@@ -15,9 +34,17 @@ function render({ model, el }) {
   const label = "Drawing pad: draw a digit with mouse, finger or pen";
   const { pad, clear: wipe, put, drawn } = drawingPad(label, PEN, () => schedule());
 
-  const centred = make("input", { type: "checkbox" });
+  const tick = (changed) => {
+    const box = make("input", { type: "checkbox" });
+    box.addEventListener("change", () => changed());
+    return box;
+  };
+  const centred = tick(() => schedule());
   centred.checked = true;
-  centred.addEventListener("change", () => schedule());
+  // Two ticks for readers who are given an order in which the patches may be mixed.
+  const order = model.get("order");
+  const mixed = tick(() => classify()), along = tick(() => classify());
+  const moved = order.length ? mixPositions(weights, order, config.d_model) : weights;
   const clear = button("Clear", () => (wipe(), schedule()));
 
   // Digits of the test set, as buttons. Their pixels go to the model as they are.
@@ -53,14 +80,15 @@ function render({ model, el }) {
   }
 
   function classify() {
+    const seen = mixed.checked ? mixPatches(picture, order, side, size) : picture;
     patches.forEach((canvas, i) => {
       const left = (i % grid) * size, top = Math.floor(i / grid) * size;
       const part = Float32Array.from({ length: size * size }, (_, j) =>
-        picture[(top + Math.floor(j / size)) * side + left + (j % size)]);
+        seen[(top + Math.floor(j / size)) * side + left + (j % size)]);
       paint(canvas, part, size);
     });
     const empty = picture.every((value) => value === 0);
-    const read = empty ? null : vitForward(weights, config, picture);
+    const read = empty ? null : vitForward(along.checked ? moved : weights, config, seen);
     attention = read?.attention;
     chances = read ? [...softmax(read.logits)] : [];
     const best = chances.indexOf(Math.max(...chances));
@@ -96,6 +124,8 @@ function render({ model, el }) {
 
   const part = (kind, name, ...rest) =>
     make("div", { class: kind }, make("p", { class: "tlp-name" }, name), ...rest);
+  const named = (box, name) => make("label", { class: "tlp-field" }, box, name);
+  const mixing = [named(mixed, "mix the patches"), named(along, "mix the positions, too")];
   const shelf = make("div", { class: "tlp-buttons", role: "group" }, ...samples);
   shelf.setAttribute("aria-label", "Digits of the test set");
   el.replaceChildren(frame("Digit reader", model.get("caption"),
@@ -103,8 +133,8 @@ function render({ model, el }) {
       part("tlp-draw", "Draw here", make("div", { class: "tlp-pad" }, pad)),
       part("tlp-see", "What it reads, and where it looks", cut),
       part("tlp-class", "What it is", scores.list)),
-    rowOf(clear,
-      make("label", { class: "tlp-field" }, centred, "scale and centre, as in training")),
+    rowOf(clear, named(centred, "scale and centre, as in training"),
+      ...(order.length ? mixing : [])),
     said,
     shelf,
     rowOf(...chosen.controls),
