@@ -74,7 +74,7 @@ def four_terms(layer: RelativeAttention, x: Tensor, memory: Tensor) -> Canvas:
     c.text(left + wide / 2, 36, "scores", "name")
     c.grid(left, 48, scores, "score", cell=cell, mask=mask, peak=peak)
     c.line((left + wide / 2, 50 + high), (left + wide / 2, 64 + high))
-    c.text(left + wide / 2, 36 + down, "softmax", "shape")
+    c.text(left + wide / 2, 36 + down, "weights", "name")
     c.grid(left, 48 + down, weights, "score", cell=cell, mask=mask)
     c.text(WIDTH / 2, 66 + down + high, "last query, first key: " + said, "tight")
     return c
@@ -131,20 +131,20 @@ def shift_steps(shift: Callable[[Tensor], Tensor], q_len: int, k_len: int) -> Ca
     line = (WIDTH - 12) / len(before)
     c.text(4, 10, "1  one row a query, a column a distance", "left name")
     _rows(c, before.view(q_len, k_len + 1), k_len, 24, side)
-    y = 24 + q_len * side + 24
-    said = f"2  in memory: one line; skip {skipped}, begin a row every {k_len}"
+    y = 24 + q_len * side + 22
+    said = f"2  one line in memory; skip {skipped}, then rows of {k_len}"
     c.text(4, y, said, "left name")
     for n in range(len(before)):
-        _number(c, 6 + n * line, y + 28, (line, 18), n, k_len, pale=n < skipped)
+        _number(c, 6 + n * line, y + 34, (line, 18), n, k_len, pale=n < skipped)
     for row in range(q_len):
         for start, many, at, name in (
-            (row * (k_len + 1), k_len + 1, y + 24, "query"),
-            (skipped + row * k_len, k_len, y + 50, "row"),
+            (row * (k_len + 1), k_len + 1, y + 30, "query"),
+            (skipped + row * k_len, k_len, y + 56, "row"),
         ):
             left, right = 8 + start * line, 4 + (start + many) * line
             c.line((left, at), (right, at), tip=False)
             c.text((left + right) / 2, at + (10 if name == "row" else -8), f"{name} {row}", "shape")
-    y += 50 + 36
+    y += 56 + 34
     c.text(4, y, "3  the same numbers: a column a key", "left name")
     mem_len = k_len - q_len
     for j in range(k_len):
@@ -173,4 +173,4 @@ def _number(c: Canvas, x, y, size, n: int, k_len: int, *, pale: bool = False) ->
         f'<rect x="{x:g}" y="{y:g}" width="{size[0]:g}" height="{size[1]:g}" class="cell score" '
         f'fill-opacity="{shade:.2f}"><title>query {query}, distance {k_len - column}</title></rect>'
     )
-    c.text(x + size[0] / 2, y + size[1] / 2, str(k_len - column), "shape")
+    c.text(x + size[0] / 2, y + size[1] / 2, str(k_len - column))

@@ -148,9 +148,9 @@ class Ruler:
         return LEFT + self._step * (place + 0.5)
 
     def _peaks(self) -> list[float]:
-        """The largest score of each kind, which fills half a chart."""
+        """The largest score of each kind that can be seen, which fills half a chart."""
         return [
-            max(abs(value) for row in found for value in row) or 1.0
+            max(abs(value) for n, row in enumerate(found) for value in row[: n + 1]) or 1.0
             for found in self.scores.values()
         ]
 
