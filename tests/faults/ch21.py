@@ -41,7 +41,7 @@ FAULTS = [
         "ruler: places are counted through",
         "str(n % (self.places // 2))",
         "str(n)",
-        "places_count_twice",
+        "words_stand_where_they_are_and_places_count_twice",
     ),
     _ruler(
         "ruler: a key ahead of the query is taken",
