@@ -16,12 +16,14 @@ def run(kind, seed, *, stop=None) -> dict:
     here = chapter("21_relative_positions", stop=stop)
     if kind == "terms":
         return _terms(here, seed)
-    return (_text if kind in TEXT else _letters)(here, kind, seed)
+    return _text(here, kind, seed, stop) if kind in TEXT else _letters(here, kind, seed)
 
 
-def _text(here, kind, seed) -> dict:
+def _text(here, kind, seed, stop) -> dict:
     model = here.train_on_text(here.kinds[kind], seed=seed)
     figures = {"losses": first_losses(here.histories[-1])}
+    if stop:
+        return figures
     for name, options in (("bits", {}), ("clamped", {"clamp_len": 63})):
         figures[name] = {str(m): round(here.bits(model, m, **options), 4) for m in here.MEMORIES}
     return figures
