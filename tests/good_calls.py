@@ -23,7 +23,7 @@ from transformer_lib.layers.blocks import DecoderLayer, EncoderLayer
 from transformer_lib.layers.cache import KVCache, MemoryCache
 from transformer_lib.layers.feed_forward import FeedForward
 from transformer_lib.layers.multi_head import MultiHeadAttention
-from transformer_lib.layers.relative import RelativeAttention
+from transformer_lib.layers.relative import RelativeAttention, relative_shift
 from transformer_lib.models.bert import Bert, BertConfig, Classifier
 from transformer_lib.models.decision_transformer import DecisionTransformerConfig
 from transformer_lib.models.gpt import GPT, GPTConfig
@@ -405,6 +405,17 @@ GOOD = {
     "NextToken.logits": lambda: {"a": torch.ones(12)},
     "NextToken.names": lambda: list("abcdefghijkl"),
     "NextToken.caption": lambda: "Move.",
+    "Ruler.scores": lambda: {"flat": torch.ones(4, 4)},
+    "Ruler.words": lambda: ("been", "is"),
+    "Ruler.key": lambda: 1,
+    "Ruler.query": lambda: 2,
+    "Ruler.caption": lambda: "Move.",
+    "four_terms.layer": lambda: RelativeAttention(8, 2),
+    "four_terms.x": lambda: torch.ones(1, 3, 8),
+    "four_terms.memory": lambda: torch.ones(1, 2, 8),
+    "shift_steps.shift": lambda: relative_shift,
+    "shift_steps.q_len": lambda: 2,
+    "shift_steps.k_len": lambda: 3,
     "HandedDown.w": lambda: 0.5,
     "HandedDown.bias": lambda: 2.0,
     "HandedDown.distance": lambda: 20,

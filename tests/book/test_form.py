@@ -28,6 +28,7 @@ IN_FORM = [
     "13_translation",
     "14_vit",
     "20_recurrence",
+    "21_relative_positions",
     "25_scaling",
     "26_which_attention",
     "28_own_data",

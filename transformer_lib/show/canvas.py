@@ -124,9 +124,12 @@ class Canvas:
             y + height,
         )
 
-    def grid(self, x: float, y: float, values: Tensor, kind: str, *, cell: float, mask=None):
-        """A matrix as cells, the fuller the larger in size; left upper corner at (x, y)."""
-        peak = values.abs().max().item() or 1.0
+    def grid(self, x, y, values: Tensor, kind: str, *, cell: float, mask=None, peak=None):
+        """A matrix as cells, the fuller the larger in size; left upper corner at (x, y).
+
+        `peak` is the size that fills a cell, by default that of the largest value.
+        """
+        peak = peak or values.abs().max().item() or 1.0
         for i, row in enumerate(values.tolist()):
             for j, value in enumerate(row):
                 left, top = x + j * cell, y + i * cell
