@@ -36,10 +36,12 @@ def test_what_is_said_is_counted():
     assert drawn.said("its own", 0) == "Without a memory a character costs 3.12 bits here."
     assert drawn.said("its own", 4) == (
         "With 4 characters of memory, its own, a character costs 1.81 bits, 1.31 less than "
-        "without: 4.00 in the first 1 places of a segment, 0.42 in the others."
+        "without. It saves 4.00 bits in the first 1 places of a segment, 0.42 in the others."
     )
     assert "another's, a character costs 2.50 bits, 0.62 less" in drawn.said("another's", 4)
     assert_close(drawn.saved("another's", 4).float(), NONE - OTHER)
+    worse = toy({"its own": {0: NONE, 4: NONE + 1}})
+    assert "1.00 more than without. It saves -1.00 bits" in worse.said("its own", 4)
 
 
 def test_the_page_has_all_bits_and_sentences():

@@ -102,7 +102,8 @@ def memory_layer(
         c.box(middle, y, width, 36, name, f"weights {role}", note=str(size))
         y += 42
     rows = next(e.got for e in calls if e.own_name == "r_proj")
-    c.box(WIDTH / 2, y, 236, 36, "r_proj", note=f"{len(rows)} distances {shape_of(rows)}")
+    note = f"{len(rows)} distances {shape_of(rows)}"
+    c.box(WIDTH / 2, y, 236, 36, "r_proj", "weights score", note=note)
     y += 34
     c.text(_LEFT, y, f"weights of head {head + 1} {shape_of(weights[head])}", "left shape")
     left = _LEFT + cell * (end - weights.size(-1))

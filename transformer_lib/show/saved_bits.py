@@ -87,10 +87,12 @@ class SavedBits:
             return f"Without a memory a character costs {none:.2f} bits here."
         saved = self.saved(way, length)
         early = torch.arange(len(self.text)) % self.seg_len < self.early
+        more = "less" if costs <= none else "more"
         return (
             f"With {length} characters of memory, {way}, a character costs {costs:.2f} bits, "
-            f"{saved.mean():.2f} less than without: {saved[early].mean():.2f} in the first "
-            f"{self.early} places of a segment, {saved[~early].mean():.2f} in the others."
+            f"{abs(none - costs):.2f} {more} than without. It saves {saved[early].mean():.2f} bits "
+            f"in the first {self.early} places of a segment, {saved[~early].mean():.2f} in the "
+            "others."
         )
 
     def _repr_html_(self) -> str:
