@@ -22,7 +22,6 @@ from transformer_lib.data.worlds import Doors
 from transformer_lib.layers.blocks import DecoderLayer, EncoderLayer
 from transformer_lib.layers.cache import KVCache, MemoryCache
 from transformer_lib.layers.feed_forward import FeedForward
-from transformer_lib.layers.memory import MemoryLayer
 from transformer_lib.layers.multi_head import MultiHeadAttention
 from transformer_lib.layers.relative import RelativeAttention
 from transformer_lib.models.bert import Bert, BertConfig, Classifier
@@ -404,13 +403,6 @@ GOOD = {
     "SavedBits.early": lambda: 1,
     "SavedBits.start": lambda: 4,
     "SavedBits.caption": lambda: "Move.",
-    "memory_layer.layer": lambda: MemoryLayer(RelativeAttention(8, 2), FeedForward(8, 16)),
-    "memory_layer.x": lambda: torch.ones(1, 2, 8),
-    "memory_layer.memory": lambda: torch.ones(1, 2, 8),
-    "memory_layer.kept": lambda: torch.ones(1, 2, 8),
-    "memory_layer.text": lambda: "abcd",
-    "memory_layer.start": lambda: 2,
-    "memory_layer.head": lambda: 1,
     "HandedDown.w": lambda: 0.5,
     "HandedDown.bias": lambda: 2.0,
     "HandedDown.distance": lambda: 20,

@@ -25,7 +25,6 @@ IN_FORM = [
     "12_sentiment",
     "13_translation",
     "20_recurrence",
-    "22_transformer_xl",
     "25_scaling",
     "26_which_attention",
     "28_own_data",
