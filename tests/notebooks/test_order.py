@@ -26,6 +26,7 @@ ALWAYS = [
     "pretrained.bert.load_bert",  # one line, which chapter 27 opens
     "show.beam_tree",
     "show.boxes",
+    "show.choice",
     "show.canvas",
     "show.code",
     "show.contest",
@@ -38,6 +39,7 @@ ALWAYS = [
     "show.look_up",
     "show.machine",
     "show.masks",
+    "show.memory_layer",
     "show.line_judge",
     "show.next_token",
     "show.page_models",
@@ -46,6 +48,7 @@ ALWAYS = [
     "show.pole",
     "show.recurrences",
     "show.ruler",
+    "show.saved_bits",
     "show.scene_painter",
     "show.studies",
     "show.towers",
