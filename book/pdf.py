@@ -84,14 +84,14 @@ TAKE = """([number, numbers]) => {
 }"""
 
 
-def chromium() -> str:
-    """The browser: $CHROME, or one of the usual names.
+def chromium(own: str) -> str:
+    """The browser: $CHROME, one of the usual names, or Playwright's own.
 
     Raises:
         FileNotFoundError: if there is none.
     """
-    found = os.environ.get("CHROME") or next(filter(None, map(shutil.which, BROWSERS)), None)
-    if not found:
+    found = os.environ.get("CHROME") or next(filter(None, map(shutil.which, BROWSERS)), own)
+    if not shutil.which(found):
         raise FileNotFoundError(
             "no Chromium: install one, or name it in the variable CHROME "
             f"(looked for {', '.join(BROWSERS)})"
@@ -197,11 +197,11 @@ def main() -> None:
     """Make the PDF of the pages that stand."""
     if not (SITE / "book/index.html").is_file():
         sys.exit(f"no pages in {SITE}: make book first")
-    try:
-        found = chromium()
-    except FileNotFoundError as error:
-        sys.exit(str(error))
     with sync_playwright() as driver:
+        try:
+            found = chromium(driver.chromium.executable_path)
+        except FileNotFoundError as error:
+            sys.exit(str(error))
         browser = driver.chromium.launch(executable_path=found, args=["--no-sandbox"])
         count = write(parts(), browser, PDF)
         browser.close()

@@ -45,8 +45,8 @@ def test_links_stay_inside_scripts_have_run_and_the_rest_of_a_page_is_left_out(b
     assert "beside" not in made
 
 
-def test_without_a_browser_it_says_so(monkeypatch):
+def test_without_a_browser_it_says_so(monkeypatch, tmp_path):
     monkeypatch.delenv("CHROME", raising=False)
     monkeypatch.setenv("PATH", "")
     with pytest.raises(FileNotFoundError, match="no Chromium: install one, or name it"):
-        pdf.chromium()
+        pdf.chromium(str(tmp_path / "none"))
