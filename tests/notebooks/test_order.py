@@ -31,6 +31,7 @@ ALWAYS = [
     "show.handed_down",
     "show.icon_finder",
     "show.known",
+    "show.ladder",
     "show.look_up",
     "show.machine",
     "show.masks",
