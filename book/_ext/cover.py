@@ -58,6 +58,7 @@ class Ladder(SphinxDirective):
     def run(self):
         """As HTML, with the way to the chapters."""
         root = "../" * self.env.docname.count("/")
+        self.env.note_dependency(str(rungs.STUDIES / "ladder.json"))
         return [nodes.raw("", rungs.figure(root), format="html")]
 
 
