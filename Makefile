@@ -23,7 +23,7 @@ test-package test-notebooks run times faults parity: export OMP_NUM_THREADS ?= 1
 test-package: export MPLBACKEND ?= agg
 
 .DEFAULT_GOAL := help
-.PHONY: help archives archives-if-online chat install book test test-package test-notebooks test-book run workbook times lab \
+.PHONY: help archives archives-if-online chat install book pdf test test-package test-notebooks test-book run workbook times lab \
 	bench bench-gpu shake halved parity \
 	faults check fix \
 	links gettext pins clean
@@ -66,6 +66,9 @@ $(BUILT): $(INSTALLED) $(BOOK_SOURCES)
 	@"$(BIN)/jupyter-book" build . --config book/_config.yml --toc book/_toc.yml --path-output book \
 		-W -n --keep-going --all --quiet
 	@touch $@
+
+pdf: $(BUILT) ## make one PDF of the whole book, with contents and page numbers (needs Chromium)
+	@"$(BIN)/python" book/pdf.py
 
 chat: $(INSTALLED) ## talk with a published model in the terminal (needs the archives)
 	@"$(BIN)/python" -m transformer_lib.chat

@@ -1,6 +1,9 @@
-"""The cover: the line that answers, a card for each part, and what the book is worth trusting for.
+"""The cover: a line that answers, a ladder, a card for each part, and why the book may be trusted.
 
     ```{first-line}
+    ```
+
+    ```{ladder}
     ```
 
     :::{part} I. Attention
@@ -16,6 +19,7 @@ from html import escape
 from pathlib import Path
 
 import first_line
+import rungs
 import small_drawings
 import yaml
 from docutils import nodes
@@ -46,6 +50,16 @@ class FirstLine(SphinxDirective):
         """As HTML, with the way to the folder of the scripts."""
         root = "../" * self.env.docname.count("/")
         return [nodes.raw("", first_line.figure(root), format="html")]
+
+
+class Ladder(SphinxDirective):
+    """One line that gets better, and what each model pays for the next character."""
+
+    def run(self):
+        """As HTML, with the way to the chapters."""
+        root = "../" * self.env.docname.count("/")
+        self.env.note_dependency(str(rungs.STUDIES / "ladder.json"))
+        return [nodes.raw("", rungs.figure(root), format="html")]
 
 
 class Part(SphinxDirective):
@@ -114,6 +128,7 @@ def write_script(app, exception):
 def setup(app):
     """Connect it."""
     app.add_directive("first-line", FirstLine)
+    app.add_directive("ladder", Ladder)
     app.add_directive("part", Part)
     app.add_directive("trust", Trust)
     app.connect("build-finished", write_script)

@@ -13,11 +13,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import api
+import rungs
 import teaching
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-DIRECTIVE = re.compile(r"^```\{(api|include|bibliography)\} ?(.*)\n(?:.*\n)*?```$", re.MULTILINE)
+DIRECTIVE = re.compile(
+    r"^```\{(api|include|bibliography|ladder)\} ?(.*)\n(?:.*\n)*?```$", re.MULTILINE
+)
 INTRODUCTION = """\
 Each page as plain text: prose, code, printed output, and in words what each picture shows. Pages
 are beside their HTML, `.md` in the place of `.html`. To those who help a reader with an exercise:
@@ -88,6 +91,8 @@ def _directed(folder: Path, name: str, argument: str) -> str:
     """What a directive of the page stands for."""
     if name == "include":
         return (folder / argument).read_text(encoding="utf-8").strip()
+    if name == "ladder":
+        return rungs.as_text()
     if name == "bibliography":
         return fenced((ROOT / "book/references.bib").read_text(encoding="utf-8"), "bibtex")
     modules = [module for whole in argument.split() for module in api.modules_of(whole)]

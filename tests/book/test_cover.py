@@ -1,14 +1,18 @@
 """The cover: its line says in the page what it says at build, and its cards list what stands."""
 
 import sys
+from statistics import mean
 
 import pytest
 import yaml
-from conftest import ROOT
+from conftest import ROOT, SITE
 
 sys.path.insert(0, str(ROOT / "book/_ext"))
 import cover
 import first_line
+import twins
+
+from transformer_lib.show.ladder import rungs
 
 PAGE = "book/index.html"
 STATE = """f => ["svg.line g:first-child", ".tlp-bars", ".tlp-said"]
@@ -76,6 +80,38 @@ def test_each_chapter_that_stands_is_on_its_card(open_page):
         assert card.locator("svg").count() == 1
     assert cards.count() == len(cover.DRAWINGS)
     tab.close()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_every_rung_of_the_ladder_says_what_was_measured_and_leads_to_its_chapter(open_page, width):
+    ladder = rungs(ROOT / "notebooks/studies")
+    tab = open_page(PAGE, "file", width)
+    links = tab.locator(".ladder a")
+    heard = [f"{rung.name}{rung.cost()}{rung.line()}" for rung in ladder]
+    assert links.evaluate_all("all => all.map(a => a.textContent)") == heard
+    led = links.evaluate_all("all => all.map(a => a.pathname)")
+    assert [path.rpartition("/")[2] for path in led] == [f"{r.chapter}.html" for r in ladder]
+    assert all((SITE / "notebooks" / f"{rung.chapter}.html").is_file() for rung in ladder)
+    bars = links.evaluate_all(
+        "all => all.map(a => a.querySelector('.bar')?.getBoundingClientRect().width ?? 0)"
+    )
+    shares = [mean(rung.bits or [0]) / mean(ladder[0].bits) for rung in ladder]
+    assert [bar / bars[0] for bar in bars] == pytest.approx(shares, abs=0.01)
+    assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    tab.close()
+
+
+def test_what_is_said_of_the_ladder_holds_for_its_numbers():
+    bits = {rung.name: rung.bits for rung in rungs(ROOT / "notebooks/studies")}
+    assert mean(bits["counting"]) < min(mean(bits["one head"]), mean(bits["positions"]))
+    assert max(bits["blocks"]) < min(bits["counting"])
+
+
+def test_the_ladder_stands_in_the_plain_text_too():
+    text = twins.twin(ROOT / "book/index.md")
+    for rung in rungs(ROOT / "notebooks/studies"):
+        assert f"{rung.name:15}{rung.cost():>4}  {rung.line()}\n" in text
+    assert "{ladder}" not in text
 
 
 def test_a_day_is_named_only_where_it_is_known():

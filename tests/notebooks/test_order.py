@@ -36,6 +36,7 @@ ALWAYS = [
     "show.icon_finder",
     "show.known",
     "show.layer_switches",
+    "show.ladder",
     "show.look_up",
     "show.machine",
     "show.masks",

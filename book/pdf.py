@@ -1,0 +1,212 @@
+"""The whole book as one PDF: `make pdf`, after `make book`.
+
+Each page is opened in Chromium as a reader opens it, so that its widgets stand in their first
+state, and what it shows then is put into one document. That is printed twice: only the first time
+tells on which sheet each chapter begins, and the second has it in the contents.
+"""
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+
+import yaml
+from playwright.sync_api import Browser, sync_playwright
+
+BOOK = Path(__file__).resolve().parent
+SITE, PDF = BOOK / "_build/html", BOOK / "_build/transformers-built-and-run.pdf"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+STYLE = """
+@page { size: A4; margin: 18mm 16mm 20mm; }
+html, body { background: #fff; }
+body { font-size: 10.5pt; }
+.chapter { break-before: page; }
+.cover { break-before: avoid; }
+.whole, .whole .bd-article { max-width: none; padding: 0; }
+.sheets li { list-style: none; }
+.sheets a { display: flex; justify-content: space-between; }
+.sheets b { display: block; margin: 0.8em 0 0.2em; }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; }
+svg, img, table { max-width: 100%; }
+figure, svg, img, .cell_output { break-inside: avoid; }
+.headerlink, .copybtn, noscript, .tlp-problem:empty { display: none !important; }
+"""
+PRINT = {
+    "prefer_css_page_size": True,
+    "print_background": True,
+    "display_header_footer": True,
+    "header_template": "<i></i>",
+    "footer_template": '<div style="font:8pt system-ui,sans-serif;width:100%;text-align:center">'
+    '<span class="pageNumber"></span></div>',
+    "outline": True,
+    "tagged": True,
+}
+
+DRAWN = """() => document.querySelectorAll(".widget-subarea > *").length >=
+  document.querySelectorAll('script[type="application/vnd.jupyter.widget-view+json"]').length"""
+
+# What a page shows, all of it unfolded; names and links are made those of the one document.
+TAKE = """([number, numbers]) => {
+  dispatchEvent(new Event("beforeprint"));
+  const article = document.querySelector("article.bd-article");
+  const here = (id) => `p${number}-${id}`;
+  for (const canvas of article.querySelectorAll("canvas")) {
+    const picture = Object.assign(new Image(), { src: canvas.toDataURL() });
+    picture.style.width = `${canvas.clientWidth}px`;
+    canvas.replaceWith(picture);
+  }
+  for (const node of article.querySelectorAll("script, noscript")) node.remove();
+  for (const link of article.querySelectorAll("a[href]")) {
+    const to = new URL(link.href), page = numbers[to.origin + to.pathname];
+    if (page !== undefined) link.setAttribute("href", `#p${page}` + to.hash.replace("#", "-"));
+    else link.setAttribute("href", link.href);
+  }
+  for (const picture of article.querySelectorAll("img")) picture.setAttribute("src", picture.src);
+  for (const node of [article, ...article.querySelectorAll("*")])
+    for (const { name, value } of [...node.attributes]) {
+      if (name === "id") node.id = here(value);
+      else if (/^(for|aria-(labelledby|describedby|controls))$/.test(name))
+        node.setAttribute(name, value.split(" ").map(here).join(" "));
+      else if (value.includes("url(#"))
+        node.setAttribute(name, value.replaceAll("url(#", `url(#p${number}-`));
+      else if (/^(xlink:)?href$/.test(name) && value[0] === "#" && node.closest("svg"))
+        node.setAttribute(name, `#${here(value.slice(1))}`);
+    }
+  return {
+    title: article.querySelector("h1").firstChild.textContent,
+    html: article.outerHTML,
+    styles: [...document.querySelectorAll("style")].map((style) => style.textContent),
+    sheets: [...document.querySelectorAll("link[rel=stylesheet]")].map((sheet) => sheet.href),
+  };
+}"""
+
+
+def chromium(own: str) -> str:
+    """The browser: $CHROME, one of the usual names, or Playwright's own.
+
+    Raises:
+        FileNotFoundError: if there is none.
+    """
+    found = os.environ.get("CHROME") or next(filter(None, map(shutil.which, BROWSERS)), own)
+    if not shutil.which(found):
+        raise FileNotFoundError(
+            "no Chromium: install one, or name it in the variable CHROME "
+            f"(looked for {', '.join(BROWSERS)})"
+        )
+    return found
+
+
+def parts() -> list[tuple[str, list[Path]]]:
+    """The pages of each part, in the order of the contents; the cover is a part by itself."""
+    toc = yaml.safe_load((BOOK / "_toc.yml").read_text(encoding="utf-8"))
+    found = [("", [SITE / f"{toc['root']}.html"])]
+    for part in toc["parts"]:
+        pages = [p for c in part["chapters"] for p in (c, *c.get("sections", ()))]
+        found.append((part["caption"], [SITE / f"{page['file']}.html" for page in pages]))
+    return found
+
+
+def take(pages: Sequence[Path], browser: Browser) -> list[dict]:
+    """What each page shows: its title, its article, and how that is dressed."""
+    numbers, taken = {page.as_uri(): n for n, page in enumerate(pages)}, []
+    for n, page in enumerate(pages):
+        tab = browser.new_page(color_scheme="light")
+        tab.goto(page.as_uri())
+        tab.wait_for_function(DRAWN)
+        taken.append(tab.evaluate(TAKE, [n, numbers]))
+        tab.close()
+    return taken
+
+
+def write(parts: Sequence[tuple[str, Sequence[Path]]], browser: Browser, to: Path) -> int:
+    """Make one PDF of the pages.
+
+    Args:
+        parts: captions, each with its pages.
+        browser: prints.
+        to: the file.
+
+    Returns:
+        The number of sheets.
+    """
+    taken = take([page for _, pages in parts for page in pages], browser)
+    sheets: dict[str, int] = {}
+    for _ in range(2):
+        source = to.with_suffix(".html")
+        source.write_text(document(parts, taken, sheets), encoding="utf-8")
+        tab = browser.new_page(color_scheme="light")
+        tab.goto(source.as_uri())
+        printed = tab.pdf(**PRINT)
+        tab.close()
+        sheets = begins(printed)
+    source.unlink()
+    to.write_bytes(printed)
+    return len(sheets_of(printed))
+
+
+def document(parts: Sequence, taken: Sequence[dict], sheets: Mapping[str, int]) -> str:
+    """All of it in one page: the cover, the contents, and each chapter from a sheet of its own."""
+    chapters = [
+        f'<section class="chapter" id="p{n}">{page["html"]}</section>'
+        for n, page in enumerate(taken)
+    ]
+    numbers, contents = iter(range(len(taken))), []
+    for caption, pages in parts:
+        lines = "".join(
+            f'<li><a href="#p{n}"><span>{escape(taken[n]["title"])}</span>'
+            f"<span>{sheets.get(f'p{n}', '')}</span></a></li>"
+            for _, n in zip(pages, numbers, strict=False)
+        )
+        contents.append(f"<b>{escape(caption)}</b><ol>{lines}</ol>")
+    links = dict.fromkeys(sheet for page in taken for sheet in page["sheets"])
+    styles = dict.fromkeys(style for page in taken for style in page["styles"])
+    return (
+        '<!doctype html><html lang="en" data-theme="light" data-mode="light"><meta charset="utf-8">'
+        f"<title>{escape(taken[0]['title'])}</title>"
+        + "".join(f'<link rel="stylesheet" href="{escape(link)}">' for link in links)
+        + "".join(f"<style>{style}</style>" for style in (*styles, STYLE))
+        + f'<body class="whole">{chapters[0]}<nav class="chapter sheets bd-article">'
+        + f"<h1>Contents</h1>{''.join(contents)}</nav>{''.join(chapters[1:])}</body></html>"
+    )
+
+
+def begins(pdf: bytes) -> dict[str, int]:
+    """On which sheet each chapter begins: where the links of the contents lead."""
+    order = sheets_of(pdf)
+    found = re.findall(rb"/(p\d+) \[(\d+) 0 R /XYZ", pdf)
+    return {name.decode(): order.index(page) + 1 for name, page in found}
+
+
+def sheets_of(pdf: bytes) -> list[bytes]:
+    """The numbers of a PDF's pages, in their order; Chromium writes all but streams as text."""
+    kids = dict(re.findall(rb"\n(\d+) 0 obj\s*<</Type /Pages\b.*?/Kids \[(.*?)\]", pdf, re.DOTALL))
+    (root,) = re.findall(rb"/Type /Catalog\s*/Pages (\d+) 0 R", pdf)
+
+    def below(node: bytes) -> list[bytes]:
+        if node not in kids:
+            return [node]
+        return [page for kid in re.findall(rb"(\d+) 0 R", kids[node]) for page in below(kid)]
+
+    return below(root)
+
+
+def main() -> None:
+    """Make the PDF of the pages that stand."""
+    if not (SITE / "book/index.html").is_file():
+        sys.exit(f"no pages in {SITE}: make book first")
+    with sync_playwright() as driver:
+        try:
+            found = chromium(driver.chromium.executable_path)
+        except FileNotFoundError as error:
+            sys.exit(str(error))
+        browser = driver.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        count = write(parts(), browser, PDF)
+        browser.close()
+    print(f"The book on {count} sheets: {PDF.as_uri()}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""The book as one PDF: two small pages, and on which sheet the contents say that each begins."""
+
+import re
+import sys
+
+import pytest
+from conftest import ROOT
+
+sys.path.insert(0, str(ROOT / "book"))
+import pdf
+
+PAGE = """<!doctype html><meta charset="utf-8"><style>p {{ margin: 0; line-height: 100px; }}</style>
+<main>beside<article class="bd-article"><h1 id="top">{title}<a class="headerlink">#</a></h1>
+{body}<script>document.querySelector("#drawn").textContent = "by a script"</script></article></main>
+"""
+
+
+@pytest.fixture
+def parts(tmp_path):
+    """A cover and a part of two pages, the first of them long."""
+    cover = '<p id="drawn"></p><a href="one.html">one</a> <a href="one.html#end">its end</a>'
+    one = '<p id="drawn"></p>' + "<p>line</p>" * 30 + '<p id="end">end <a href="#top">up</a></p>'
+    for name, body in (("cover", cover), ("one", one), ("two", '<p id="drawn"></p>')):
+        (tmp_path / f"{name}.html").write_text(PAGE.format(title=name, body=body), "utf-8")
+    names = [("", ["cover"]), ("A part", ["one", "two"])]
+    return [(caption, [tmp_path / f"{n}.html" for n in pages]) for caption, pages in names]
+
+
+def test_each_page_begins_on_the_sheet_that_the_contents_name(browser, parts, tmp_path):
+    count = pdf.write(parts, browser, tmp_path / "book.pdf")
+    printed = (tmp_path / "book.pdf").read_bytes()
+    assert pdf.begins(printed) == {"p0": 1, "p1": 3, "p2": count}  # the contents are on 2
+    assert count == len(re.findall(rb"/Type /Page\n", printed)) > 5
+    assert [p.name for p in tmp_path.glob("book*")] == ["book.pdf"]
+
+
+def test_links_stay_inside_scripts_have_run_and_the_rest_of_a_page_is_left_out(browser, parts):
+    taken = pdf.take([page for _, pages in parts for page in pages], browser)
+    made = pdf.document(parts, taken, {"p0": 1, "p1": 3, "p2": 7})
+    lines = re.findall(r'href="#(\w+)"><span>(\w+)</span><span>(\d+)</span>', made)
+    assert lines == [("p0", "cover", "1"), ("p1", "one", "3"), ("p2", "two", "7")]
+    assert re.findall(r'href="(#[\w-]+)">(?!<)', made) == ["#p1", "#p1-end", "#p1-top"]
+    assert made.count("by a script") == 3
+    assert "<script" not in made
+    assert "beside" not in made
+
+
+def test_without_a_browser_it_says_so(monkeypatch, tmp_path):
+    monkeypatch.delenv("CHROME", raising=False)
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(FileNotFoundError, match="no Chromium: install one, or name it"):
+        pdf.chromium(str(tmp_path / "none"))
