@@ -25,6 +25,7 @@ ALWAYS = [
     "show.alignment",
     "pretrained.bert.load_bert",  # one line, which chapter 27 opens
     "show.boxes",
+    "show.checkpoints",
     "show.code",
     "show.contest",
     "show.drawings",
@@ -42,6 +43,7 @@ ALWAYS = [
     "show.scene_painter",
     "show.studies",
     "show.towers",
+    "show.training_step",
     "show.translator",
     "show.whole",
     "show.widgets",
