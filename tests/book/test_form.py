@@ -25,6 +25,7 @@ IN_FORM = [
     "12_sentiment",
     "13_translation",
     "20_recurrence",
+    "23_memory",
     "25_scaling",
     "26_which_attention",
     "28_own_data",
