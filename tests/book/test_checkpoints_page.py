@@ -22,7 +22,7 @@ def test_the_slider_cuts_equal_segments(toy_tab, toy):
     for start in (" Most at any time: 8 units.", " Run again: 24 layers; time 96 in place of 72"):
         assert start in said(toy_tab)
     assert toy_tab.locator("rect.kept").count() == 5
-    assert toy_tab.locator("rect.again").count() == 24
+    assert toy_tab.locator("rect.again").count() == 19
     toy_tab.get_by_label("16 units").check()
     kept = [layer % 5 == 0 for layer in range(24)]
     most = max(moment.units for moment in moments(kept, 16))

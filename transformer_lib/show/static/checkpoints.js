@@ -40,7 +40,8 @@ function start(figure) {
     const step = moments(kept, inside), scale = BARS / (n * inside);
     const until = (layer) => step.find((m) => m.kind === "backward" && m.layer === layer);
     const rects = step.map(({ kind, layer, begin }) => {
-      if (kind === "backward" || (kind === "forward" && !kept[layer])) return "";
+      const there = kept[layer] && inside === 1; // and need not be computed again
+      if (kind === "backward" || (kind === "forward" ? !kept[layer] : there)) return "";
       const end = until(layer).begin + told.backward, name = kind === "again" ? "again" : "kept";
       return `<rect class="${name}" x="${x(begin)}" y="${(TOP + row * layer).toFixed(1)}" ` +
         `width="${(wide * (end - begin)).toFixed(1)}" height="${(row - 1).toFixed(1)}"/>`;
