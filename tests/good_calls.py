@@ -402,6 +402,7 @@ GOOD = {
     "HandedDown.bias": lambda: 2.0,
     "HandedDown.distance": lambda: 20,
     "moments.kept": lambda: [True, False],
+    "Checkpoints.num_layers": lambda: 3,
     "Checkpoints.inside": lambda: {"1 unit": 1},
     "Checkpoints.caption": lambda: "Move.",
     "training_step.layers": lambda: [SIGMOID],

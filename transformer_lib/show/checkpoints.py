@@ -7,10 +7,10 @@ keeps and drops. Both count as the meter of chapter 23 does: what autograd holds
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
 
 from transformer_lib import checks
 from transformer_lib.show.canvas import STYLE, WIDTH
@@ -20,7 +20,8 @@ _LEFT, _TOP, _GAP, _BARS = 26, 20, 26, 84  # margins, and the height of the curv
 BACKWARD = 2  # how long a layer's backward pass takes, where its forward pass takes 1
 
 
-class Moment(NamedTuple):
+@dataclass(frozen=True)
+class Moment:
     """What happens at a time of the step: "forward", "again" or "backward", and units in memory."""
 
     kind: str
