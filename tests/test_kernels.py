@@ -37,11 +37,9 @@ def cpu_with(monkeypatch):
     """Pretend that the CPU can, or cannot, multiply bfloat16."""
 
     def pretend(bf16):
-        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": bf16})
-        kernels.has_bf16_products.cache_clear()
+        monkeypatch.setattr(kernels, "CPU_HAS_BF16", bf16)
 
-    yield pretend
-    kernels.has_bf16_products.cache_clear()
+    return pretend
 
 
 def test_the_kernel_is_used_when_nobody_asks_for_weights(kernel_calls):
@@ -73,15 +71,34 @@ def test_the_kernel_gets_masks_in_a_form_that_it_need_not_refuse(kernel_calls, o
     assert kernel_calls[0]["attn_mask"].dim() == 4
 
 
-@pytest.mark.parametrize(
-    ("bf16", "k_len", "uses_kernel"), [(True, 512, False), (True, 513, True), (False, 512, True)]
-)
-def test_short_bfloat16_is_plain_on_cpus_made_for_it(
-    cpu_with, kernel_calls, bf16, k_len, uses_kernel
-):
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("grad", [False, True])
+@pytest.mark.parametrize(("bf16", "k_len"), [(True, 512), (True, 513), (False, 512)])
+def test_bfloat16_is_plain_where_that_is_faster(cpu_with, kernel_calls, bf16, k_len, grad, causal):
     cpu_with(bf16)
-    make_layer().bfloat16()(torch.randn(1, k_len, D_MODEL, dtype=torch.bfloat16))
-    assert bool(kernel_calls) == uses_kernel
+    layer = make_layer(causal=causal).bfloat16()
+    with torch.set_grad_enabled(grad):
+        layer(torch.randn(1, k_len, D_MODEL, dtype=torch.bfloat16))
+    long_and_plain = not (grad or causal)
+    assert bool(kernel_calls) == (not bf16 or (k_len > 512 and not long_and_plain))
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 40, 2**21], ids=lambda n: f"{n} scores")
+@pytest.mark.parametrize(("q_len", "k_len"), [(5, 5), (2, 5), (1, 5)])
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("grad", [False, True])
+def test_a_few_heads_at_a_time_are_all_of_them(monkeypatch, at_once, q_len, k_len, causal, grad):
+    monkeypatch.setattr(kernels, "SCORES", at_once)
+    monkeypatch.setattr(kernels, "plain_is_faster", lambda *_, **__: True)
+    q, k, v = (randn(BATCH, HEADS, n, 6, grad=grad) for n in (q_len, k_len, k_len))
+    mask = causal_mask(q_len, k_len) if causal else None
+    with torch.set_grad_enabled(grad):
+        found, expected = attend(q, k, v, causal=causal)[0], attention(q, k, v, mask)
+    assert_close(found, expected, **EXACT)
+    if grad:
+        grads = (torch.autograd.grad(x.sin().sum(), (q, k, v)) for x in (found, expected))
+        for mine, wanted in zip(*grads, strict=True):
+            assert_close(mine, wanted, **EXACT)
 
 
 @both_forms
@@ -176,8 +193,9 @@ def test_to_look_at_float16_never_makes_it_infinite(size, autocast):
 
 def test_only_cpus_are_told_by_their_products(cpu_with):
     cpu_with(bf16=True)
-    assert kernels.plain_is_faster(torch.bfloat16, "cpu", 64)
-    assert not kernels.plain_is_faster(torch.bfloat16, "cuda", 64)
+    assert kernels.plain_is_faster(torch.bfloat16, "cpu", 64, skips=True)
+    assert not kernels.plain_is_faster(torch.bfloat16, "cuda", 64, skips=False)
+    assert kernels.has_bf16_products("cuda")
 
 
 def test_masks_are_made_where_the_queries_are():

@@ -1,8 +1,10 @@
 """Memory of the fused form against the formula, each in a process of its own."""
 
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 TITLE = "Memory of attention at 8,192 tokens, fused against unfused"
 NOTE = (
@@ -10,6 +12,7 @@ NOTE = (
     "fresh process, less what it held after a warm-up at 64 tokens. `attention` is the formula "
     "alone, with queries, keys and values given; `layer` has the projections too."
 )
+LINUX = Path("/proc/self/status")
 HEAD = ("what", "pass", "fused, MB", "unfused, MB", "unfused / fused")
 
 
@@ -52,9 +55,11 @@ def _measure(what: str, backward: bool, fused: int, seq_len: int) -> float:
         if backward:
             out.sum().backward()
 
-    def held() -> float:  # kilobytes on Linux, bytes on macOS
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak / (1e6 if sys.platform == "darwin" else 1e3)
+    def held() -> float:
+        if LINUX.exists():  # getrusage would count the process that started this one
+            peak = re.search(r"VmHWM:\s+(\d+) kB", LINUX.read_text(encoding="utf-8"))
+            return int(peak.group(1)) / 1e3
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # bytes on macOS
 
     with torch.set_grad_enabled(backward):
         run(64)

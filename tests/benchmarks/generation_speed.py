@@ -112,7 +112,8 @@ class Timed(nn.Module):
 
 
 def _end(scores: Tensor, now: Tensor) -> Tensor:
-    scores[:, EOS] = torch.where(now, torch.inf, -torch.inf)
+    surely = torch.finfo(scores.dtype).max
+    scores[:, EOS] = torch.where(now, surely, -surely)
     return scores
 
 

@@ -326,8 +326,8 @@ FAULTS = [
     ),
     _kernels(
         "fused: the kernel's top-left triangle with a cache",
-        "if causal and free and q_len == k_len and not plain:",
-        "if causal and free and not plain:",
+        "skips = causal and free and q_len == k_len",
+        "skips = causal and free",
         "whatever_is_asked_it_is_the_formula",
     ),
     _kernels(
@@ -388,19 +388,31 @@ FAULTS = [
     ),
     _kernels(
         "the fused form never used",
-        "plain = return_weights or plain_is_faster(q.dtype, q.device.type, k_len)",
+        "plain = return_weights or plain_is_faster(q.dtype, q.device.type, k_len, skips=skips)",
         "plain = True",
         "the_kernel_is_used_when_nobody_asks_for_weights",
     ),
     _kernels(
         "the plain form in bfloat16 at every length",
-        " and k_len <= 512",
-        "",
-        "short_bfloat16_is_plain_on_cpus_made_for_it",
+        "k_len <= 512 or not (skips or torch.is_grad_enabled())",
+        "True",
+        "bfloat16_is_plain_where_that_is_faster",
+    ),
+    _kernels(
+        "a few heads at a time see the future",
+        '"beta": int(causal)',
+        '"beta": 0',
+        "a_few_heads_at_a_time_are_all_of_them",
+    ),
+    _kernels(
+        "a few heads at a time: scores not divided",
+        '"alpha": 1 / math.sqrt(q.size(-1))',
+        '"alpha": 1',
+        "a_few_heads_at_a_time_are_all_of_them",
     ),
     _kernels(
         "the plain form in bfloat16 on every device",
-        ' and device == "cpu"',
+        ' or device != "cpu"',
         "",
         "only_cpus_are_told_by_their_products",
     ),

@@ -4,14 +4,15 @@
   matrix. With `is_causal` it skips the future, but it aligns its triangle top-left, which is wrong
   once keys come from a cache. (On CPUs, with dropout, torch 2.13 has no such kernel: it falls back
   to the formula.)
-- The formula for short bfloat16 on CPUs made for it (tests/benchmarks, attention_forms).
+- The formula, a few heads at a time, for bfloat16 on CPUs made for it (tests/benchmarks,
+  attention_forms).
 - One query to each head, as in writing: heads that share keys are the rows of one product, and no
   key is copied (three heads to 512 keys of width 64: 0.07 ms for 1.3).
 - For float16 the formula counts in float32, as the kernel does: to look changes nothing, and a
   score above 65,504 is not infinite.
 """
 
-from functools import cache as memoize
+import math
 
 import torch
 import torch.nn.functional as F
@@ -19,6 +20,9 @@ from torch import Tensor
 
 from transformer_lib.layers.attention import attention
 from transformer_lib.layers.masks import causal_mask, sliding_window_mask
+
+CPU_HAS_BF16 = bool(torch.cpu.get_capabilities().get("avx512_bf16"))
+SCORES = 2**21  # that are made at a time: 4 MB of bfloat16, which a CPU's cache holds
 
 
 def attend(
@@ -58,9 +62,12 @@ def attend(
             return tuple(x if x is None else x.flatten(1, 2)[:, :, None] for x in found)
         k, v = (x.repeat_interleave(q.size(1) // k.size(1), dim=1) for x in (k, v))
     q_len, k_len = q.size(-2), k.size(-2)
-    plain = return_weights or plain_is_faster(q.dtype, q.device.type, k_len)
     free = mask is None and score_bias is None and window is None
-    if causal and free and q_len == k_len and not plain:
+    skips = causal and free and q_len == k_len  # the kernel need not compute what lies ahead
+    plain = return_weights or plain_is_faster(q.dtype, q.device.type, k_len, skips=skips)
+    if plain and free and not return_weights:
+        return _by_heads(q, k, v, causal=causal, dropout=dropout), None
+    if skips and not plain:
         return F.scaled_dot_product_attention(q, k, v, dropout_p=dropout, is_causal=True), None
     if causal and q_len > 1:  # a single query stands at the end: there is no future to hide from it
         mask = _both(mask, causal_mask(q_len, k_len, device=q.device))
@@ -88,16 +95,37 @@ def _both(mask: Tensor | None, other: Tensor) -> Tensor:
     return other if mask is None else mask & other
 
 
-@memoize
+def _by_heads(q: Tensor, k: Tensor, v: Tensor, *, causal: bool, dropout: float) -> Tensor:
+    """The formula where nothing but the future is hidden, for a few heads at a time.
+
+    For all at once where a backward pass follows, which wants the weights of all anyway, and in
+    compiled code, which would be made anew for each number of parts.
+    """
+    q_len, k_len = q.size(-2), k.size(-2)
+    at_once = torch.is_grad_enabled() or torch.compiler.is_compiling()
+    count = q.size(0) * q.size(1) if at_once else SCORES // (q_len * k_len)
+    future = q.new_full((q_len, k_len), -torch.inf).triu(1 + k_len - q_len)
+    scaled = {"beta": int(causal), "alpha": 1 / math.sqrt(q.size(-1))}
+
+    def some(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        scores = torch.baddbmm(future, q, k.transpose(1, 2), **scaled)
+        return F.dropout(scores.softmax(dim=-1), dropout) @ v
+
+    parts = zip(*(x.flatten(0, 1).split(max(count, 1)) for x in (q, k, v)), strict=True)
+    return torch.cat([some(*part) for part in parts]).unflatten(0, q.shape[:2])
+
+
 def has_bf16_products(device: str) -> bool:
     """Whether a kind of device multiplies bfloat16 itself, and does not emulate it."""
-    return device != "cpu" or bool(torch.cpu.get_capabilities().get("avx512_bf16"))
+    return device != "cpu" or CPU_HAS_BF16
 
 
-def plain_is_faster(dtype: torch.dtype, device: str, k_len: int) -> bool:
-    """Whether two plain products beat the fused kernel: bfloat16 on CPUs made for it, short keys.
+def plain_is_faster(dtype: torch.dtype, device: str, k_len: int, *, skips: bool) -> bool:
+    """Whether two plain products beat the fused kernel: bfloat16 on CPUs made for it.
 
-    Measured with torch 2.13: see tests/benchmarks.
+    Not with many keys, where a backward pass would want all weights, or the kernel `skips` half of
+    them. Measured with torch 2.13: see tests/benchmarks.
     """
-    short_bf16 = dtype == torch.bfloat16 and device == "cpu" and k_len <= 512
-    return short_bf16 and has_bf16_products(device)
+    if dtype != torch.bfloat16 or device != "cpu" or not has_bf16_products(device):
+        return False
+    return k_len <= 512 or not (skips or torch.is_grad_enabled())
