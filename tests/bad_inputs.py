@@ -55,10 +55,12 @@ SKIPPED = {
     "step|closure|sync|add_param_group": "are torch's own, or called by our code alone",
 }
 
+KINDS = "bool|int64|half|float64|complex64|meta"
 # What may be given, though it looks hostile: where, which values, and where it is documented.
 RIGHT = [
     ("(layers|models|training|augment|images)\\..*", "NaN"),  # numbers in, numbers out
     ("(augment|images|plots|widgets)\\..*", "half|float64"),  # pictures and maps of any precision
+    ("alignment.weights", "half|float64"),
     ("(attention_map|attention_grid|AttentionExplorer).weights", "bool|int64|extra axis|array"),
     ("LookUp.(keys|values)", "half|float64"),
     ("(choosing|quantize|measure)\\..*", "half|float64|extra axis"),
@@ -66,6 +68,24 @@ RIGHT = [
     ("training_step.x", "half|float64|NaN"),  # numbers of any precision
     ("token_loss.logits", "half|float64"),
     ("attention.(q|k|v)", "extra axis"),
+    ("FeedForward.forward.x|(GPT|Transformer).logits.features|unit_vectors.x", "extra axis"),  # (…)
+    ("unit_vectors.x|interpolate_grid.table", "half|float64|meta"),  # of any precision, or a shape
+    ("sine_places.points|orthogonalize.x", "half|float64|meta|extra axis"),
+    ("(Sinusoidal|Relative)Positions.forward.x|Rotary.forward.x", "meta|no axis"),  # type and place
+    ("RelativeAttention.rows.x", "extra axis|no axis"),  # lends its type and device alone
+    ("patchify.images|relative_shift.scores", KINDS),  # move numbers, of whatever kind
+    ("relative_shift.scores", "extra axis"),  # (…)
+    ("shape_of.x", f"{KINDS}|extra axis|no axis|NaN"),  # has a shape
+    ("padding_mask.lengths", "uint8"),  # whole numbers too
+    ("padding_mask_from_ids.(ids|pad_id)", "meta|too high|negative|-1"),  # of any vocabulary
+    ("bits_(in_chunks|sliding).tokens", "too high"),  # refused by the model, under its own name
+    ("token_loss.pad_id", "-1"),  # an id that no token has, as torch's -100
+    ("to_corners.boxes", "NaN"),  # numbers in, numbers out
+    ("WaveTable.(name|width)", ".*"),  # a base: refused under the name that an heir hands on
+    ("(data|measure|show)\\..*\\.(text|word|title|said|label|uncover)", "'no such name'"),
+    ("WordTable.search.dropping|HandedDown.bias", "-1.0"),  # below 0 too
+    ("writable_folder.folder", "None|5|\\['a'\\]"),  # refused as `train` calls it: checkpoint
+    ("weights.save.file|save_sharded.folder", "'no such name'"),  # a folder that is not there yet
     ("positions.*.forward.x", "half|float64|extra axis"),
     ("phi.x", "half|float64|extra axis"),
     ("KVCache.*.layer|MemoryCache.*.layer", ".*"),  # any object stands for a layer
@@ -123,7 +143,7 @@ def calls() -> Iterator[Call]:
 
 
 def _maker(kind: type, name: str) -> Callable[[], Any]:
-    return lambda: kind(**good_arguments(name, kind))
+    return good_calls.FILLED.get(name, lambda: kind(**good_arguments(name, kind)))
 
 
 def _is_skipped(module: str, name: str) -> bool:
@@ -136,6 +156,7 @@ def _is_skipped(module: str, name: str) -> bool:
 def _is_record(thing: Any) -> bool:
     """Keeps what it is given and computes nothing; or says only what others must offer."""
     keeps = dataclasses.is_dataclass(thing) and not hasattr(thing, "__post_init__")
+    keeps = keeps or (inspect.isclass(thing) and issubclass(thing, tuple))
     return keeps or getattr(thing, "_is_protocol", False) or inspect.isabstract(thing)
 
 

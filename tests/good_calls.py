@@ -479,6 +479,20 @@ GOOD = {
     "load_sharded.optimizers": lambda: torch.optim.SGD(KEPT["model"].parameters(), lr=0.1),
 }
 
+
+def filled(cache):
+    """An empty one has nothing that new keys, rows or batches could be at odds with."""
+    heads = torch.ones(1, 2, 3, 4)
+    cache.append(nn.Identity(), heads, heads)
+    return cache
+
+
+# What a method is called on, where a new one would not do.
+FILLED = {
+    "KVCache": lambda: filled(KVCache()),
+    "MemoryCache": lambda: filled(MemoryCache(4)),
+}
+
 KEPT: dict[str, nn.Module] = {}
 
 

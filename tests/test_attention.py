@@ -141,6 +141,23 @@ def test_attention_refuses_what_does_not_fit(shapes, mask, message):
 
 
 @pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"q": torch.ones(2, 3).bool()}, "q must be of floating point"),
+        ({"k": torch.ones(4, 3).double()}, "k must be torch.float32, as q is, got torch.float64"),
+        ({"v": torch.ones(4, 3, device="meta")}, "v must be on cpu, as q is, got meta"),
+        ({"v": torch.ones(3)}, r"v must be \(…, len, width\), got \(3,\)"),
+        ({"dropout": True}, r"dropout must be in \[0, 1\), got True"),
+        ({"return_weights": "yes"}, "return_weights must be True or False, got 'yes'"),
+    ],
+)
+def test_attention_of_one_type_and_device_alone(changes, message):
+    fit = {"q": torch.ones(2, 3), "k": torch.ones(4, 3), "v": torch.ones(4, 3)}
+    with pytest.raises(ValueError, match=message):
+        attention(**fit | changes)
+
+
+@pytest.mark.parametrize(
     ("score_bias", "message"),
     [
         (torch.ones(2, 4).bool(), "score_bias must be a floating-point tensor, got torch.bool"),

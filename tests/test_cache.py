@@ -195,6 +195,18 @@ def test_a_state_that_saw_fewer_than_no_positions_is_refused():
         KVCache().keep_state(nn.Identity(), (randn(3, 4),), -1)
 
 
+def test_what_is_no_state_is_refused():
+    with pytest.raises(ValueError, match="state must be a tuple of tensors, got Tensor"):
+        KVCache().keep_state(nn.Identity(), randn(3, 4), 1)
+
+
+def test_beams_that_are_not_there_are_refused():
+    cache, layer = KVCache(), nn.Identity()
+    fill(cache, layer, 2)
+    with pytest.raises(ValueError, match="rows must be in 0 … 1, got 2"):
+        cache.reorder(torch.tensor([0, 2]))
+
+
 def test_a_state_of_another_batch_is_refused():
     cache, layer = KVCache(), nn.Identity()
     cache.keep_state(layer, (randn(3, 4),), 1)

@@ -18,7 +18,7 @@ from transformer_lib.layers.positions import ALiBi, Rotary, SinusoidalPositions
 from transformer_lib.models.gpt import GPT, GPTConfig
 from transformer_lib.models.transformer import Transformer, TransformerConfig
 from transformer_lib.show import drawings, whole
-from transformer_lib.show.canvas import STYLE, WIDTH, Canvas
+from transformer_lib.show.canvas import STYLE, WIDTH, Beside, Canvas
 from transformer_lib.show.runs import watch
 from transformer_lib.show.streams import segments
 
@@ -61,6 +61,11 @@ class Placed(nn.Module):
         return self.attention(self.positions(x), **named)
 
 
+def block(x, w_1, w_2):
+    """A feed-forward block."""
+    return (x @ w_1).relu() @ w_2
+
+
 def every_drawing() -> dict[str, Canvas]:
     """One of each kind."""
     torch.manual_seed(0)
@@ -74,6 +79,7 @@ def every_drawing() -> dict[str, Canvas]:
     mask = torch.ones(3, 5, dtype=torch.bool).tril(2)
     return {
         "attention": drawings.attention(attention, q, k, k - 0.5, mask),
+        "feed_forward": drawings.feed_forward(block, q, k.T, k),
         "multi_head": drawings.multi_head(MultiHeadAttention(16, 2), x, return_weights=True),
         "placed": drawings.multi_head(Placed(), x, return_weights=True),
         "fused": drawings.multi_head(MultiHeadAttention(16, 2), x, context),
@@ -196,6 +202,40 @@ def test_attention_refuses_what_it_cannot_see():
         drawings.attention(lambda q, k, v: q + k + v, *torch.rand(3, 3, 4))
     with pytest.raises(ValueError, match="on matrices"):
         drawings.attention(attention, *torch.rand(3, 2, 3, 4))
+
+
+# --- feed-forward ----------------------------------------------------------------------------
+
+
+def test_a_feed_forward_block_is_drawn_from_its_run():
+    x, w_1, w_2 = torch.rand(3, 4) - 0.5, torch.rand(4, 5) - 0.5, torch.rand(5, 2)
+    canvas = drawings.feed_forward(block, x, w_1, w_2)
+    drawn = ["W₁", "(4, 5)", "x", "(3, 4)", "x W₁ (3, 5)", "relu", "hidden (3, 5)", "W₂", "(5, 2)"]
+    assert texts(canvas) == [*drawn, "output (3, 2)"]
+    svg = ET.fromstring(canvas.svg())
+    cells = [float(rect.find(f"{SVG}title").text) for rect in svg.iter(f"{SVG}rect")
+             if "cell" in rect.get("class")]  # fmt: skip
+    hidden = (x @ w_1).relu()
+    seen = torch.cat([t.flatten() for t in (w_1, x, x @ w_1, hidden, w_2, hidden @ w_2)])
+    torch.testing.assert_close(torch.tensor(cells), seen, atol=0.0051, rtol=0)
+
+
+def test_a_block_without_its_activation_is_another_drawing():
+    x, w_1, w_2 = torch.rand(3, 4), torch.rand(4, 5), torch.rand(5, 2)
+    linear = drawings.feed_forward(lambda x, w_1, w_2: x @ w_1 @ w_2, x, w_1, w_2)
+    assert "relu" not in texts(linear)
+    assert "hidden units: nothing" in linear.desc
+    with pytest.raises(ValueError, match="got the operations"):
+        drawings.feed_forward(lambda x, w_1, w_2: x @ w_1, x, w_1, w_2)
+
+
+def test_drawings_stand_side_by_side_with_one_style():
+    both = Beside(DRAWINGS["attention"], DRAWINGS["encoder"])
+    html = both._repr_html_()
+    assert html.count("<style>") == 1
+    assert DRAWINGS["attention"].svg() in html
+    assert html.index(DRAWINGS["attention"].svg()) < html.index(DRAWINGS["encoder"].svg())
+    assert "Encoder: a stack" in repr(both)
 
 
 # --- several heads ---------------------------------------------------------------------------

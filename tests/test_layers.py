@@ -183,6 +183,16 @@ def test_parts_of_different_widths_are_refused():
         DecoderLayer(wide, narrow, FeedForward(8, 8))
 
 
+def test_what_is_no_part_is_refused():
+    attention, think = MultiHeadAttention(8, 2), FeedForward(8, 8)
+    with pytest.raises(ValueError, match="feed_forward must be a module, got function"):
+        EncoderLayer(attention, lambda x: x)
+    with pytest.raises(ValueError, match="cross_attention must have a d_model, got none"):
+        DecoderLayer(attention, nn.Linear(8, 8), think)
+    with pytest.raises(ValueError, match="norm must be a function, got str"):
+        EncoderLayer(attention, think, norm="layer")
+
+
 def test_impossible_dropout_is_refused():
     with pytest.raises(ValueError, match=r"dropout must be in \[0, 1\), got -0.1"):
         encoder_layer(dropout=-0.1)

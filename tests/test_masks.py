@@ -142,7 +142,7 @@ def test_check_mask_accepts_what_broadcasts_to_the_scores(shape):
         (lambda: causal_mask(3, 2), r"0 <= q_len <= k_len .* got q_len = 3, k_len = 2"),
         (lambda: causal_mask(-1), r"got q_len = -1, k_len = -1"),
         (lambda: sliding_window_mask(3, 2, window=1), r"got q_len = 3, k_len = 2"),
-        (lambda: sliding_window_mask(3, window=0), r"window must be at least 1 .* got 0"),
+        (lambda: sliding_window_mask(3, window=0), r"window must be at least 1, got 0"),
         (lambda: padding_mask(torch.tensor([[1]])), r"lengths must be a \(batch,\) .* \(1, 1\)"),
         (lambda: padding_mask(torch.tensor([1.0])), r"integers, got .* torch.float32"),
         (lambda: padding_mask(torch.tensor([True])), r"integers, got .* torch.bool"),
@@ -150,15 +150,19 @@ def test_check_mask_accepts_what_broadcasts_to_the_scores(shape):
         (lambda: padding_mask(torch.tensor([1, -4])), r"0 … max_len = 1, got \[1, -4\]"),
         (
             lambda: padding_mask_from_ids(torch.tensor([1, 0]), 0),
-            r"ids must be .* shape \(2,\)",
+            r"ids must be \(batch, length\) .* got \(2,\)",
         ),
-        (lambda: padding_mask_from_ids(torch.ones(1, 2), 0), r"integers, got .* torch.float32"),
+        (lambda: padding_mask_from_ids(torch.ones(1, 2), 0), r"ids must be .* torch.float32"),
         (lambda: check_mask([[True]], (1, 1), CPU), "mask must be a boolean tensor, got list"),
         (
             lambda: check_mask(torch.ones(3, 5).bool().to("meta"), (3, 5), CPU),
             "mask must be on cpu, as the scores are, got meta",
         ),
-        (lambda: padding_mask_from_ids(torch.ones(1, 2).bool(), 0), r"integers, .* torch.bool"),
+        (lambda: padding_mask_from_ids(torch.ones(1, 2).bool(), 0), r"ids must be .* torch.bool"),
+        (
+            lambda: padding_mask_from_ids(torch.tensor([[1, 0]]), 0.5),
+            "pad_id must be a whole number, got 0.5",
+        ),
         (
             lambda: check_mask(torch.zeros(3, 5), (3, 5), CPU),
             r"True = may attend, got torch.float32",

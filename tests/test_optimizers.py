@@ -228,6 +228,36 @@ def test_muon_calls_the_closure():
     assert weight[0, 0] < 1
 
 
+def test_eps_is_what_a_matrix_is_divided_by_at_least(monkeypatch):
+    monkeypatch.setattr(optimizers, "has_bf16_products", lambda _device: True)
+    ends = []
+    for make in (Muon, torch.optim.Muon):  # too small to become one of length 1 in five steps
+        weight = nn.Parameter(torch.zeros(4, 4))
+        optimizer = make([weight], lr=1.0, weight_decay=0.0, eps=1e3)
+        weight.grad = 2 * torch.eye(4)
+        optimizer.step()
+        ends.append(weight.detach())
+    assert_close(*ends, rtol=0, atol=0.01)
+    assert 0.01 < ends[0].abs().max() < 0.2
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"lr": math.inf}, "lr must be at least 0 and finite, got inf"),
+        ({"momentum": True}, "momentum must be at least 0 and finite, got True"),
+        ({"nesterov": 2}, "nesterov must be True or False, got 2"),
+        ({"ns_coefficients": (1.0, 2.0)}, "ns_coefficients must be three numbers"),
+        ({"ns_steps": 1.5}, "ns_steps must be a whole number, got 1.5"),
+        ({"eps": 0.0}, "eps must be positive and finite, got 0.0"),
+        ({"adjust_lr_fn": "none"}, "adjust_lr_fn must be one of"),
+    ],
+)
+def test_muon_refuses_settings_that_torch_would_take(settings, message):
+    with pytest.raises(ValueError, match=message):
+        Muon([nn.Parameter(torch.ones(2, 2))], **settings)
+
+
 def test_muon_refuses_what_is_no_matrix():
     with pytest.raises(ValueError, match="2D"):
         Muon([nn.Parameter(torch.ones(3))])

@@ -56,7 +56,7 @@ def test_added_positions_are_the_same_for_every_sequence(encoding):
     [
         ((2, 5, 6), 0, r"x must be \(…, seq_len, 8\), got \(2, 5, 6\)"),
         ((8,), 0, r"x must be \(…, seq_len, 8\), got \(8,\)"),
-        ((2, 5, 8), -1, "offset must be the position of the first token, >= 0, got -1"),
+        ((2, 5, 8), -1, "offset must be at least 0, got -1"),
     ],
 )
 def test_input_of_the_wrong_width_or_offset_is_refused(encoding, shape, offset, message):
@@ -301,7 +301,7 @@ def test_alibi_slopes_are_a_buffer_that_is_not_saved():
     [
         (lambda: ALiBi(0), "num_heads must be at least 1, got 0"),
         (lambda: ALiBi(1.5), "num_heads must be a whole number, got 1.5"),
-        (lambda: ALiBi(2)(3, offset=-1), "offset must be .* >= 0, got -1"),
+        (lambda: ALiBi(2)(3, offset=-1), "offset must be at least 0, got -1"),
     ],
 )
 def test_alibi_refuses_bad_input(make, message):

@@ -308,7 +308,7 @@ def test_a_loading_that_breaks_off_changes_nothing(tmp_path):
 def test_a_folder_that_cannot_be_written_is_known_before_the_first_step(tmp_path, place):
     (tmp_path / "file").touch()
     with pytest.raises(ValueError, match="checkpoint must be"):
-        train_with(None, model=make_model(), checkpoint=place and tmp_path / place)
+        train_with(lambda *_: None, model=make_model(), checkpoint=place and tmp_path / place)
 
 
 def test_streams_that_processes_would_read_with_gaps_are_refused(monkeypatch):

@@ -19,6 +19,7 @@ from transformer_lib.training import train as training
 from transformer_lib.training.checkpoints import latest_checkpoint
 from transformer_lib.training.history import History
 from transformer_lib.training.losses import token_loss, token_sum
+from transformer_lib.training.random_state import seed_all
 from transformer_lib.training.schedules import cosine_schedule
 from transformer_lib.training.train import train
 from transformer_lib.weights import fill
@@ -571,6 +572,33 @@ def test_label_smoothing_is_what_torch_takes_it_for(smoothing):
 def test_token_loss_refuses_shapes_that_do_not_fit():
     with pytest.raises(ValueError, match=r"targets must have the shape .*\(2, 3\), got \(2, 4\)"):
         token_loss(torch.randn(2, 3, 5), torch.zeros(2, 4, dtype=torch.long), pad_id=0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"targets": torch.tensor([[1, 5]])}, "targets must be in 0 … vocab_size - 1 = 4, got 5"),
+        ({"targets": torch.tensor([[1, -1]])}, "targets must be in 0 … .* got -1"),
+        ({"targets": torch.ones(1, 2)}, "targets must be a tensor of int64, got torch.float32"),
+        ({"logits": torch.ones(1, 2, 5).long()}, "logits must be of floating point"),
+        ({"pad_id": True}, "pad_id must be a whole number, got True"),
+    ],
+)
+def test_token_loss_refuses_what_is_no_target(changes, message):
+    fit = {"logits": torch.randn(1, 2, 5), "targets": torch.tensor([[1, 2]]), "pad_id": 0}
+    with pytest.raises(ValueError, match=message):
+        token_loss(**fit | changes)
+
+
+def test_padding_need_be_no_token():
+    logits, targets = torch.randn(1, 2, 5), torch.tensor([[1, -100]])
+    assert_close(token_loss(logits, targets, pad_id=-100), -logits[0, 0].log_softmax(-1)[1])
+
+
+@pytest.mark.parametrize("seed", [-1, True, 0.5])
+def test_a_seed_that_would_be_another_is_refused(seed):
+    with pytest.raises(ValueError, match="seed must be"):
+        seed_all(seed)
 
 
 def test_random_numbers_of_accelerators_are_kept_too(tmp_path, monkeypatch):

@@ -21,6 +21,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 import transformer_lib
+from transformer_lib import checks
 
 SHIPPED = {
     path.stem: path
@@ -51,14 +52,26 @@ def save(
         symbols: what its ids stand for, a vocabulary or several by name; by default
             `model.symbols`, which `load` gives.
         about: numbers and strings that say how it was trained; by default `model.about`.
+
+    Raises:
+        ValueError: if there is no model, `file` is a folder, or `symbols` or `about` are not what
+            a header can hold.
     """
+    checks.module(model=model)
+    checks.path(file=file)
+    if Path(file).is_dir():
+        raise ValueError(f"file must not be a folder, got {file}")
     file = Path(file).resolve()  # a link stays one, and what it leads to is replaced
     header = {
         "model": _made_of(model) if _is_ours(model) else None,
         "symbols": getattr(model, "symbols", None) if symbols is None else symbols,
         "about": getattr(model, "about", None) if about is None else about,
     }
-    text = {name: json.dumps(_plain(value)) for name, value in header.items() if value is not None}
+    if about is not None:
+        checks.mapping(about=about)
+    if symbols is not None and not (is_dataclass(symbols) or isinstance(symbols, _SEVERAL)):
+        raise ValueError(f"symbols must be a vocabulary, or several, got {symbols!r:.60}")
+    text = {name: _json(name, value) for name, value in header.items() if value is not None}
     partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
     try:
         partial.unlink(missing_ok=True)
@@ -116,6 +129,7 @@ def fill(model: nn.Module, file: str | os.PathLike) -> None:
         ValueError: if there is no such file, it is damaged, names, shapes or types do not fit, or
             a number is NaN: the message lists which. Or if the model is on the device "meta".
     """
+    checks.module(model=model)
     _header(file)
     weights, own = load_file(file), _named_once(model)
     if meta := sorted(name for name, tensor in own.items() if tensor.is_meta):
@@ -160,11 +174,13 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
+_SEVERAL = Mapping | list | tuple
 _SAID = ("model", "symbols", "about")
 
 
 def _header(file: str | os.PathLike) -> dict[str, str]:
     """The strings in the header of a file that is whole."""
+    checks.path(file=file)
     if not Path(file).is_file():
         raise ValueError(
             f"file must be a safetensors file, or one of {list(SHIPPED)}, got {str(file)!r}"
@@ -199,6 +215,13 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: _plain(part) for name, part in value.items()}
     return [_plain(part) for part in value] if isinstance(value, list | tuple) else value
+
+
+def _json(name: str, value: Any) -> str:
+    try:
+        return json.dumps(_plain(value))
+    except TypeError as error:
+        raise ValueError(f"{name} must be what JSON can say: {error}") from None
 
 
 def _made(said: Any) -> Any:

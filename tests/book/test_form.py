@@ -17,6 +17,7 @@ IN_FORM = [
     "01_attention",
     "02_multi_head",
     "03_positions",
+    "04_blocks",
     "05_encoder",
     "06_decoder",
     "07_transformer",

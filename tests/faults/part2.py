@@ -10,7 +10,8 @@ _decoder = faults_of("layers/decoder.py", "test_decoder.py")
 _transformer = faults_of("models/transformer.py", "test_transformer.py")
 _of_any_transformer = faults_of("models/transformer.py", "test_contract.py")
 _of_any_recurrent = faults_of("models/recurrent.py", "test_contract.py")
-_checks = faults_of("checks.py", "test_transformer.py")
+_checks = faults_of("checks/shapes.py", "test_transformer.py")
+_id_checks = faults_of("checks/token_ids.py", "test_transformer.py")
 _recurrent = faults_of("models/recurrent.py", "test_recurrent.py")
 _choosing = faults_of("choosing.py", "test_generation.py")
 _generation = faults_of("generation.py", "test_generation.py")
@@ -246,8 +247,8 @@ FAULTS = [
     ),
     _transformer(
         "transformer: no gradient through the tied output layer",
-        "F.linear(features, self.target_embedding.weight)",
-        "F.linear(features, self.target_embedding.weight.detach())",
+        "F.linear(features, weight)",
+        "F.linear(features, weight.detach())",
         "the_output_layer_teaches_the_embeddings",
     ),
     _transformer(
@@ -371,13 +372,13 @@ FAULTS = [
         "if not 0 <= value <= vocab_size:",
         "impossible_configs_are_refused",
     ),
-    _checks(
+    _id_checks(
         "checks: cached tokens do not count",
         "offset + value.size(1) > max_len",
         "value.size(1) > max_len",
         "a_cached_target_counts_what_came_before",
     ),
-    _checks(
+    _id_checks(
         "checks: as long as max_len is too long",
         "offset + value.size(1) > max_len",
         "offset + value.size(1) >= max_len",

@@ -26,12 +26,14 @@ ALWAYS = [
     "pretrained.bert.load_bert",  # one line, which chapter 27 opens
     "show.boxes",
     "show.checkpoints",
+    "show.canvas",
     "show.code",
     "show.contest",
     "show.drawings",
     "show.handed_down",
     "show.icon_finder",
     "show.known",
+    "show.layer_switches",
     "show.look_up",
     "show.machine",
     "show.masks",
@@ -186,8 +188,11 @@ def test_the_modules_of_a_floor_stand_on_each_other_without_a_circle(floor):
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("__init__.py")), ids=lambda p: p.parent.name)
 def test_a_package_imports_nothing(path):
+    found = {*imports(ast.parse(path.read_text(encoding="utf-8")))}
+    if path.parent == PACKAGE / "checks":  # hands on its own names, and torch alone is below them
+        found = {name for name in found if not name.startswith("transformer_lib.checks.")}
     needed = {"importlib.import_module"} if path.parent == PACKAGE else set()  # the lazy door
-    assert {*imports(ast.parse(path.read_text(encoding="utf-8")))} == needed
+    assert found == needed
 
 
 def test_what_a_chapter_is_said_to_derive_is_there():

@@ -38,13 +38,13 @@ class BytePairs:
         merges: pairs of pieces in the order in which they were learnt.
 
     Raises:
-        ValueError: if a pair is not of pieces that are known by then.
+        ValueError: if they are no pairs, or one is not of pieces that are known by then.
 
     Source: Sennrich et al. 2016, §3.2; on bytes: Radford et al. 2019, §2.2.
     """
 
     def __init__(self, merges: Sequence[Pair]):
-        self.merges = [(int(a), int(b)) for a, b in merges]
+        self.merges = _pairs(merges)
         self.pieces = [bytes([i]) for i in range(256)]
         for n, (a, b) in enumerate(self.merges):
             if not 0 <= min(a, b) <= max(a, b) < len(self.pieces):
@@ -112,6 +112,7 @@ class BytePairs:
         Raises:
             ValueError: if an id is no piece.
         """
+        checks.several(ids=ids)
         ids = [int(i) for i in ids]
         for i in ids:
             if not 0 <= i < len(self.pieces):
@@ -178,6 +179,7 @@ class Subwords:
         Raises:
             ValueError: if an id is not in the vocabulary.
         """
+        checks.several(ids=ids)
         ids = [int(i) for i in ids]
         ids = ids[: ids.index(self.eos_id)] if self.eos_id in ids else ids
         return [self._pieces.decode([i - SPECIAL]) for i in ids if not 0 <= i < SPECIAL]
@@ -194,6 +196,14 @@ def join(ids: Sequence[int], pair: Pair, new: int) -> list[int]:
             joined.append(ids[i])
             i += 1
     return joined
+
+
+def _pairs(merges: Iterable[Pair]) -> list[Pair]:
+    checks.several(merges=merges)
+    try:
+        return [(int(a), int(b)) for a, b in merges]
+    except (TypeError, ValueError):
+        raise ValueError(f"merges must be pairs of whole numbers, got {merges!r:.60}") from None
 
 
 def _bytes(text: str | bytes) -> bytes:

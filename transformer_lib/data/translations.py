@@ -83,7 +83,12 @@ def clean(text: str | bytes) -> str:
 
 
 def words(text: str) -> list[str]:
-    """Words, and each sign by itself: "Don't go." → ["Don't", "go", "."]."""
+    """Words, and each sign by itself: "Don't go." → ["Don't", "go", "."].
+
+    Raises:
+        ValueError: if `text` is no string.
+    """
+    checks.string(text=text)
     return WORDS.findall(text)
 
 
@@ -149,6 +154,7 @@ def aligned(source: str, target: str, *, longest: int) -> list[Pair]:
 def split_by_chapter(pairs: Sequence[Pair], held_out: float) -> tuple[list[Pair], ...]:
     """Cut into train, dev and test, whole chapters at a time; dev and test are shuffled."""
     _check_held_out(held_out)
+    checks.several(pairs=pairs)
     chapters = sorted({pair.verse[:2] for pair in pairs})
     random.Random(0).shuffle(chapters)
     size = round(held_out * len(chapters))
@@ -174,6 +180,7 @@ def leaks(train: Sequence[Pair], held_out: Sequence[Pair], *, share: float = 0.5
         {place in `train`: place in `held_out`}, of each the first that was found.
     """
     checks.fraction(share=share)
+    checks.several(train=train, held_out=held_out)
     found: dict[int, int] = {}
     for side in (0, 1):
         where: defaultdict[tuple, list[int]] = defaultdict(list)

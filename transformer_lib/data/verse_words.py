@@ -19,6 +19,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from transformer_lib import checks
 from transformer_lib.data.order import random_numbers
 from transformer_lib.data.verses import load_verses
 from transformer_lib.data.vocabulary import Vocabulary
@@ -70,7 +71,11 @@ def load_verse_words(*, least: int = 3, seed: int = 0) -> VerseWords:
     Args:
         least: how often a word must stand in the training part to be in the vocabulary.
         seed: decides which chapters are which.
+
+    Raises:
+        ValueError: if one of them is no such number.
     """
+    checks.at_least(1, least=least)
     texts = {place: cut(text) for place, text in load_verses().items()}
     known = always_capital(texts.values())
     verses = [_verse(place, words, known) for place, words in texts.items()]
@@ -92,8 +97,7 @@ def cut(text: str) -> list[str]:
     Raises:
         ValueError: if `text` is not a string.
     """
-    if not isinstance(text, str):
-        raise ValueError(f"text must be a string, got {type(text).__name__}")
+    checks.string(text=text)
     return _WORD.findall(text.translate({ord("["): None, ord("]"): None}))
 
 

@@ -11,7 +11,7 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from transformer_lib.exercises.marking import Exercise, Mark, mark
+from transformer_lib.exercises.marking import Exercise, Mark, draw_size, mark
 from transformer_lib.layers.attention import attention
 
 
@@ -33,10 +33,6 @@ def check(number: int, mine) -> Mark:
 # --- what is drawn ---------------------------------------------------------------------------
 
 
-def _size(least: int = 2, most: int = 7) -> int:
-    return int(torch.randint(least, most, ()))
-
-
 def _random(*shape: int) -> Tensor:
     """Numbers large enough that softmax has a winner, so that mistakes show."""
     return 1.5 * torch.randn(*shape, dtype=torch.float64)
@@ -48,11 +44,11 @@ def _whole(*shape: int) -> Tensor:
 
 def _draw_scores() -> tuple[Tensor]:
     big = 800.0 if torch.rand(()) < 0.25 else 0.0  # exp(800) is infinite in float64
-    return (_random(_size(), _size(8, 12)) + big,)
+    return (_random(draw_size(2, 7), draw_size(8, 12)) + big,)
 
 
 def _draw_lookup() -> tuple[Tensor, Tensor, Tensor]:
-    q_len, k_len, head_dim = _size(), _size(8, 12), _size(3, 7)
+    q_len, k_len, head_dim = draw_size(2, 7), draw_size(8, 12), draw_size(3, 7)
     return _random(q_len, head_dim), _random(k_len, head_dim), _random(k_len, head_dim + 1)
 
 
@@ -229,7 +225,7 @@ EXERCISES = {
     ),
     2: Exercise(
         right=lambda k, v: attention(v, k, v),
-        draw=lambda: (_random(n := _size(8, 12), 5), _random(n, 5)),
+        draw=lambda: (_random(n := draw_size(8, 12), 5), _random(n, 5)),
         small=lambda: (_whole(3, 2), _whole(3, 2)),
         mistakes={
             "these are the values as they were: the fathers, not the grandfathers.": (

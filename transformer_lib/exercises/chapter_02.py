@@ -8,7 +8,7 @@ check(1, mine)
 import torch
 from torch import Tensor
 
-from transformer_lib.exercises.marking import Exercise, Mark, mark
+from transformer_lib.exercises.marking import Exercise, Mark, draw_size, mark
 from transformer_lib.layers.attention import attention
 
 
@@ -28,12 +28,12 @@ def check(number: int, mine) -> Mark:
     return mark(EXERCISES, number, mine)
 
 
-def _size(least: int = 2, most: int = 5) -> int:
-    return int(torch.randint(least, most, ()))
-
-
 def _draw_heads() -> tuple[Tensor]:
-    return (torch.randn(_size(), _size(), _size(), _size(), dtype=torch.float64),)
+    return (
+        torch.randn(
+            draw_size(2, 5), draw_size(2, 5), draw_size(2, 5), draw_size(2, 5), dtype=torch.float64
+        ),
+    )
 
 
 def _small_heads() -> tuple[Tensor]:
@@ -41,9 +41,9 @@ def _small_heads() -> tuple[Tensor]:
 
 
 def _draw_projected() -> tuple[Tensor, Tensor, Tensor, int]:
-    num_heads = _size()
-    d_model, k_len = num_heads * _size(), _size(3, 6)
-    q = 3 * torch.randn(_size(), d_model, dtype=torch.float64)
+    num_heads = draw_size(2, 5)
+    d_model, k_len = num_heads * draw_size(2, 5), draw_size(3, 6)
+    q = 3 * torch.randn(draw_size(2, 5), d_model, dtype=torch.float64)
     return q, *torch.randn(2, k_len, d_model, dtype=torch.float64), num_heads
 
 
@@ -52,15 +52,15 @@ def _small_projected() -> tuple[Tensor, Tensor, Tensor, int]:
 
 
 def _draw_out() -> tuple[Tensor, Tensor, int]:
-    num_heads, head_dim = _size(), _size()
+    num_heads, head_dim = draw_size(2, 5), draw_size(2, 5)
     d_model = num_heads * head_dim
-    heads = torch.randn(num_heads, _size(), head_dim, dtype=torch.float64)
-    return heads, torch.randn(d_model, d_model, dtype=torch.float64), _size(0, num_heads)
+    heads = torch.randn(num_heads, draw_size(2, 5), head_dim, dtype=torch.float64)
+    return heads, torch.randn(d_model, d_model, dtype=torch.float64), draw_size(0, num_heads)
 
 
 def _small_out() -> tuple[Tensor, Tensor, int]:
     weight = torch.randint(-3, 4, (2, 2)).double()
-    return torch.randint(-3, 4, (2, 1, 1)).double(), weight, _size(0, 2)
+    return torch.randint(-3, 4, (2, 1, 1)).double(), weight, draw_size(0, 2)
 
 
 def _merge(heads: Tensor) -> Tensor:

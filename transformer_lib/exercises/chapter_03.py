@@ -8,7 +8,7 @@ check(1, mine)
 import torch
 from torch import Tensor
 
-from transformer_lib.exercises.marking import Exercise, Mark, mark
+from transformer_lib.exercises.marking import Exercise, Mark, draw_size, mark
 from transformer_lib.layers.positions import Rotary, SinusoidalPositions
 
 
@@ -28,20 +28,16 @@ def check(number: int, mine) -> Mark:
     return mark(EXERCISES, number, mine)
 
 
-def _size(least: int = 2, most: int = 6) -> int:
-    return int(torch.randint(least, most, ()))
-
-
 def _draw_piece() -> tuple[int, int, int]:
-    return _size(), 2 * _size(), _size(1, 40)
+    return draw_size(), 2 * draw_size(), draw_size(1, 40)
 
 
 def _small_piece() -> tuple[int, int, int]:
-    return 2, 4, _size(1, 4)
+    return 2, 4, draw_size(1, 4)
 
 
 def _draw_heads() -> tuple[Tensor]:
-    return (torch.randn(_size(), _size(3), 2 * _size(), dtype=torch.float64),)
+    return (torch.randn(draw_size(), draw_size(3), 2 * draw_size(), dtype=torch.float64),)
 
 
 def _small_heads() -> tuple[Tensor]:
@@ -49,8 +45,8 @@ def _small_heads() -> tuple[Tensor]:
 
 
 def _draw_lengths() -> tuple[int, int, int]:
-    q_len = _size()
-    return q_len, q_len + _size(1), _size(2, 9)
+    q_len = draw_size()
+    return q_len, q_len + draw_size(1), draw_size(2, 9)
 
 
 def _small_lengths() -> tuple[int, int, int]:

@@ -8,7 +8,7 @@ check(1, mine)
 import torch
 from torch import Tensor
 
-from transformer_lib.exercises.marking import Exercise, Mark, mark
+from transformer_lib.exercises.marking import Exercise, Mark, draw_size, mark
 
 
 def check(number: int, mine) -> Mark:
@@ -28,16 +28,12 @@ def check(number: int, mine) -> Mark:
     return mark(EXERCISES, number, mine)
 
 
-def _size(least: int = 2, most: int = 5) -> int:
-    return int(torch.randint(least, most, ()))
-
-
 def _draw_texts() -> tuple[Tensor, Tensor]:
     """Outputs of texts of several lengths; the first fills its row, the second is one token."""
-    batch, seq_len = _size(3, 6), _size(4, 7)
+    batch, seq_len = draw_size(3, 6), draw_size(4, 7)
     lengths = torch.randint(2, seq_len + 1, (batch, 1))
     lengths[0], lengths[1] = seq_len, 1
-    y = torch.randn(batch, seq_len, _size(), dtype=torch.float64)
+    y = torch.randn(batch, seq_len, draw_size(2, 5), dtype=torch.float64)
     return y, torch.arange(seq_len) < lengths
 
 
@@ -46,8 +42,8 @@ def _small_texts() -> tuple[Tensor, Tensor]:
 
 
 def _draw_masks() -> tuple[Tensor]:
-    seq_len = _size(5, 8)
-    return (torch.rand(_size(2, 4), seq_len, seq_len) < 1.2 / seq_len,)
+    seq_len = draw_size(5, 8)
+    return (torch.rand(draw_size(2, 4), seq_len, seq_len) < 1.2 / seq_len,)
 
 
 def _small_masks() -> tuple[Tensor]:

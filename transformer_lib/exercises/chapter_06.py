@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from transformer_lib.exercises.marking import Exercise, Mark, mark
+from transformer_lib.exercises.marking import Exercise, Mark, draw_size, mark
 from transformer_lib.layers.masks import causal_mask
 
 PAD = 0
@@ -30,10 +30,6 @@ def check(number: int, mine) -> Mark:
     return mark(EXERCISES, number, mine)
 
 
-def _size(least: int = 3, most: int = 7) -> int:
-    return int(torch.randint(least, most, ()))
-
-
 def _words(count: int, length: int, vocab_size: int) -> Tensor:
     """Ids (count, length): words of several lengths, the longest first, and PAD behind them."""
     ids = torch.randint(1, vocab_size, (count, length))
@@ -43,13 +39,13 @@ def _words(count: int, length: int, vocab_size: int) -> Tensor:
 
 
 def _draw_target() -> tuple[Tensor, Tensor]:
-    target = _words(_size(), _size(5, 9), vocab_size := _size(5, 9))
+    target = _words(draw_size(3, 7), draw_size(5, 9), vocab_size := draw_size(5, 9))
     count, length = target.shape
     return torch.randn(count, length - 1, vocab_size, dtype=torch.float64), target
 
 
 def _draw_guesses() -> tuple[Tensor, Tensor]:
-    says = _words(_size(5, 9), _size(4, 7), 9)
+    says = _words(draw_size(5, 9), draw_size(4, 7), 9)
     guessed = torch.where(says == PAD, torch.randint(1, 9, says.shape), says)
     wrong = torch.rand(says.shape) < 0.12
     return torch.where(wrong, (guessed + 1) % 9, guessed), says
@@ -148,7 +144,7 @@ EXERCISES = {
     ),
     2: Exercise(
         right=lambda length, prefix: causal_mask(length) | _prefix(length, prefix),
-        draw=lambda: (n := _size(4, 9), _size(1, n)),
+        draw=lambda: (n := draw_size(4, 9), draw_size(1, n)),
         small=lambda: (3, 2),
         mistakes={
             "it is causal everywhere: the prefix does not see what follows in it.": (

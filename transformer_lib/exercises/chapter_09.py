@@ -8,7 +8,7 @@ check(1, mine)
 import torch
 from torch import Tensor
 
-from transformer_lib.exercises.marking import Exercise, Mark, mark
+from transformer_lib.exercises.marking import Exercise, Mark, draw_size, mark
 
 
 def check(number: int, mine) -> Mark:
@@ -27,16 +27,12 @@ def check(number: int, mine) -> Mark:
     return mark(EXERCISES, number, mine)
 
 
-def _size(least: int = 2, most: int = 6) -> int:
-    return int(torch.randint(least, most, ()))
-
-
 def _draw_states() -> tuple[Tensor, Tensor]:
-    return torch.rand((), dtype=torch.float64) + 0.5, torch.randn(_size(3, 7)).double().tanh()
+    return torch.rand((), dtype=torch.float64) + 0.5, torch.randn(draw_size(3, 7)).double().tanh()
 
 
 def _small_states() -> tuple[Tensor, Tensor]:
-    return torch.tensor(2.0).double(), torch.tensor([0.5, 0.0, -0.5][: _size(1, 4)]).double()
+    return torch.tensor(2.0).double(), torch.tensor([0.5, 0.0, -0.5][: draw_size(1, 4)]).double()
 
 
 def _draw_shares() -> tuple[Tensor, Tensor]:
@@ -44,8 +40,8 @@ def _draw_shares() -> tuple[Tensor, Tensor]:
 
 
 def _draw_look() -> tuple[Tensor, ...]:
-    width, k_len = _size(), _size(3, 7)
-    mask = torch.arange(k_len) < _size(1, k_len)
+    width, k_len = draw_size(), draw_size(3, 7)
+    mask = torch.arange(k_len) < draw_size(1, k_len)
     s, v = torch.randn(2, width).double()
     return s, torch.randn(k_len, width).double(), mask, *torch.randn(2, width, width).double(), v
 

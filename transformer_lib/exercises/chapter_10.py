@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from transformer_lib.exercises.marking import Exercise, Mark, mark
+from transformer_lib.exercises.marking import Exercise, Mark, draw_size, mark
 
 
 def check(number: int, mine) -> Mark:
@@ -29,18 +29,14 @@ def check(number: int, mine) -> Mark:
     return mark(EXERCISES, number, mine)
 
 
-def _size() -> int:
-    return int(torch.randint(3, 7, ()))
-
-
 def _draw_scores() -> tuple[Tensor, Tensor]:
-    batch, seq_len, vocab_size = _size(), _size(), _size() + 4
+    batch, seq_len, vocab_size = draw_size(3, 7), draw_size(3, 7), draw_size(3, 7) + 4
     logits = 2 * torch.randn(batch, seq_len, vocab_size, dtype=torch.float64)
     return logits, torch.randint(vocab_size, (batch, seq_len))
 
 
 def _draw_counts() -> tuple[Tensor, Tensor]:
-    counts = torch.randint(0, 4, (n := _size() + 2,)).double()
+    counts = torch.randint(0, 4, (n := draw_size(3, 7) + 2,)).double()
     if torch.rand(()) < 0.25:
         counts.zero_()  # a context that was never seen
     return counts, torch.rand(n, dtype=torch.float64).softmax(-1)

@@ -8,7 +8,7 @@ check(1, mine)
 import torch
 from torch import Tensor
 
-from transformer_lib.exercises.marking import Exercise, Mark, mark
+from transformer_lib.exercises.marking import Exercise, Mark, draw_size, mark
 from transformer_lib.models.bert import mean_of_tokens
 
 MASK_ID = 2
@@ -33,12 +33,8 @@ def check(number: int, mine) -> Mark:
 # --- what is drawn ---------------------------------------------------------------------------
 
 
-def _size(least: int = 2, most: int = 7) -> int:
-    return int(torch.randint(least, most, ()))
-
-
 def _draw_hidden() -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    shape = _size(), _size(20, 40)
+    shape = draw_size(2, 7), draw_size(20, 40)
     ids, other = torch.randint(3, 50, (2, *shape)).unbind()
     return ids, torch.rand(shape) < 0.5, torch.rand(shape, dtype=torch.float64), other
 
@@ -50,7 +46,7 @@ def _small_hidden() -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 
 def _draw_logits() -> tuple[Tensor, Tensor, Tensor]:
-    batch, seq_len, vocab_size = _size(), _size(5, 12), _size(4, 9)
+    batch, seq_len, vocab_size = draw_size(2, 7), draw_size(5, 12), draw_size(4, 9)
     logits = 2 * torch.randn(batch, seq_len, vocab_size, dtype=torch.float64)
     chosen = torch.rand(batch, seq_len) < 0.4
     chosen[0, 0], chosen[0, 1] = True, False
@@ -63,10 +59,10 @@ def _small_logits() -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _draw_features() -> tuple[Tensor, Tensor]:
-    batch, seq_len = _size(), _size(4, 9)
+    batch, seq_len = draw_size(2, 7), draw_size(4, 9)
     real = torch.arange(seq_len) < torch.randint(1, seq_len, (batch, 1))
     real[-1] = torch.rand(()) < 0.5
-    return torch.randn(batch, seq_len, _size(), dtype=torch.float64), real
+    return torch.randn(batch, seq_len, draw_size(2, 7), dtype=torch.float64), real
 
 
 def _small_features() -> tuple[Tensor, Tensor]:

@@ -8,7 +8,7 @@ check(1, mine)
 import torch
 from torch import Tensor
 
-from transformer_lib.exercises.marking import Exercise, Mark, mark
+from transformer_lib.exercises.marking import Exercise, Mark, draw_size, mark
 
 
 def check(number: int, mine) -> Mark:
@@ -31,12 +31,8 @@ def check(number: int, mine) -> Mark:
 # --- what is drawn ---------------------------------------------------------------------------
 
 
-def _size(least: int = 2, most: int = 6) -> int:
-    return int(torch.randint(least, most, ()))
-
-
 def _draw_counts() -> tuple[Tensor, Tensor, Tensor]:
-    n = torch.randint(5, 300, (_size(),)).double()
+    n = torch.randint(5, 300, (draw_size(),)).double()
     k = (torch.rand(len(n), dtype=torch.float64) * n).round()
     k[0] = n[0]  # all right
     return k, n, 1 + 2 * torch.rand((), dtype=torch.float64)
@@ -47,7 +43,7 @@ def _small_counts() -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _draw_maps() -> tuple[Tensor]:
-    shape = _size(), _size(), _size(), _size(3)
+    shape = draw_size(), draw_size(), draw_size(), draw_size(3)
     return (torch.randn(*shape[:3], shape[2], dtype=torch.float64).softmax(dim=-1),)
 
 
@@ -58,7 +54,7 @@ def _small_maps() -> tuple[Tensor]:
 
 
 def _draw_slopes() -> tuple[Tensor, Tensor, Tensor]:
-    steps, seq_len, d_model = _size(), _size(), _size()
+    steps, seq_len, d_model = draw_size(), draw_size(), draw_size()
     x, x0 = torch.randn(2, seq_len, d_model, dtype=torch.float64).unbind()
     return torch.randn(steps, seq_len, d_model, dtype=torch.float64), x, x0
 

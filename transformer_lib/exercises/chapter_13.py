@@ -8,7 +8,7 @@ check(1, mine)
 import torch
 from torch import Tensor
 
-from transformer_lib.exercises.marking import Exercise, Mark, mark
+from transformer_lib.exercises.marking import Exercise, Mark, draw_size, mark
 
 KINDS = 6  # different words in what is drawn
 
@@ -32,12 +32,8 @@ def check(number: int, mine) -> Mark:
 # --- what is drawn ---------------------------------------------------------------------------
 
 
-def _size(least: int = 3, most: int = 9) -> int:
-    return int(torch.randint(least, most, ()))
-
-
 def _draw_words() -> tuple[Tensor, Tensor]:
-    return torch.randint(0, KINDS, (_size(),)), torch.randint(0, KINDS, (_size(),))
+    return torch.randint(0, KINDS, (draw_size(3, 9),)), torch.randint(0, KINDS, (draw_size(3, 9),))
 
 
 def _small_words() -> tuple[Tensor, Tensor]:
@@ -45,7 +41,7 @@ def _small_words() -> tuple[Tensor, Tensor]:
 
 
 def _draw_lengths() -> tuple[Tensor, Tensor]:
-    made, wanted = torch.randint(3, 20, (2, _size()), dtype=torch.float64)
+    made, wanted = torch.randint(3, 20, (2, draw_size(3, 9)), dtype=torch.float64)
     return (made, wanted) if torch.rand(()) < 0.3 else (made, wanted + 5)
 
 
@@ -54,7 +50,7 @@ def _small_lengths() -> tuple[Tensor, Tensor]:
 
 
 def _draw_belief() -> tuple[Tensor]:
-    return (torch.rand(_size(), _size(), dtype=torch.float64) + 0.1,)
+    return (torch.rand(draw_size(3, 9), draw_size(3, 9), dtype=torch.float64) + 0.1,)
 
 
 def _small_belief() -> tuple[Tensor]:

@@ -8,7 +8,7 @@ check(1, mine)
 import torch
 from torch import Tensor
 
-from transformer_lib.exercises.marking import Exercise, Mark, mark
+from transformer_lib.exercises.marking import Exercise, Mark, draw_size, mark
 from transformer_lib.layers.patches import patchify
 
 
@@ -27,22 +27,18 @@ def check(number: int, mine) -> Mark:
     return mark(EXERCISES, number, mine)
 
 
-def _size() -> int:
-    return int(torch.randint(2, 5, ()))
-
-
 def _random(*shape: int) -> Tensor:
     return torch.randn(*shape, dtype=torch.float64)
 
 
 def _draw_pictures() -> tuple[Tensor, int]:
-    size, grid = _size(), _size() + 1
-    return _random(2, _size(), size * grid, size * grid), size
+    size, grid = draw_size(2, 5), draw_size(2, 5) + 1
+    return _random(2, draw_size(2, 5), size * grid, size * grid), size
 
 
 def _draw_order() -> tuple[Tensor, Tensor]:
-    order = torch.randperm(n := _size() + 5)
-    return _random(n, _size()), order
+    order = torch.randperm(n := draw_size(2, 5) + 5)
+    return _random(n, draw_size(2, 5)), order
 
 
 def _small_order() -> tuple[Tensor, Tensor]:
@@ -142,7 +138,10 @@ EXERCISES = {
     ),
     3: Exercise(
         right=lambda rows, columns: torch.cat(_halves(rows, columns), -1),
-        draw=lambda: (_random(_size() + 3, d := _size()), _random(_size() + 2, d)),
+        draw=lambda: (
+            _random(draw_size(2, 5) + 3, d := draw_size(2, 5)),
+            _random(draw_size(2, 5) + 2, d),
+        ),
         small=lambda: (
             torch.tensor([[1.0], [2.0]]).double(),
             torch.tensor([[5.0], [6.0]]).double(),

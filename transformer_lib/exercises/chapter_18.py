@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from transformer_lib.data.episodes import returns_to_go
-from transformer_lib.exercises.marking import Exercise, Mark, mark
+from transformer_lib.exercises.marking import Exercise, Mark, draw_size, mark
 
 
 def check(number: int, mine) -> Mark:
@@ -27,10 +27,6 @@ def check(number: int, mine) -> Mark:
     return mark(EXERCISES, number, mine)
 
 
-def _size() -> int:
-    return int(torch.randint(4, 8, ()))
-
-
 def _random(*shape: int) -> Tensor:
     return torch.randn(*shape, dtype=torch.float64)
 
@@ -40,7 +36,7 @@ def _whole(*shape: int) -> Tensor:
 
 
 def _draw_tokens() -> tuple[Tensor, Tensor, Tensor]:
-    steps, width = _size(), _size()
+    steps, width = draw_size(4, 8), draw_size(4, 8)
     return _random(steps, width), _random(steps, width), _random(steps, width)
 
 
@@ -83,7 +79,7 @@ def _keeps_all(function, given: tuple) -> bool:
 EXERCISES = {
     1: Exercise(
         right=returns_to_go,
-        draw=lambda: (_random(_size(), _size()),),
+        draw=lambda: (_random(draw_size(4, 8), draw_size(4, 8)),),
         small=lambda: (_whole(2, 3),),
         mistakes={
             "it adds up from the start: what was gained, and not what is still to come.": (
@@ -110,7 +106,7 @@ EXERCISES = {
     ),
     2: Exercise(
         right=_told,
-        draw=lambda: (_random(n := _size(), 1), _random(n, _size())),
+        draw=lambda: (_random(n := draw_size(4, 8), 1), _random(n, draw_size(4, 8))),
         small=lambda: (_whole(2, 1) + 5, _whole(2, 3)),
         mistakes={
             "the wish is not lowered: the model is told the same at every step.": (

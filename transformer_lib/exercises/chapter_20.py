@@ -8,7 +8,7 @@ check(1, mine)
 import torch
 from torch import Tensor
 
-from transformer_lib.exercises.marking import Exercise, Mark, mark
+from transformer_lib.exercises.marking import Exercise, Mark, draw_size, mark
 from transformer_lib.layers.masks import causal_mask
 
 
@@ -28,25 +28,21 @@ def check(number: int, mine) -> Mark:
     return mark(EXERCISES, number, mine)
 
 
-def _size(least: int = 2, most: int = 6) -> int:
-    return int(torch.randint(least, most, ()))
-
-
 def _draw_states() -> tuple[Tensor, Tensor, int]:
-    width, old_len, seg_len = _size(), _size(3), _size(3)
-    mem_len = 0 if torch.rand(()) < 0.25 else _size(1, old_len + seg_len)
+    width, old_len, seg_len = draw_size(), draw_size(3), draw_size(3)
+    mem_len = 0 if torch.rand(()) < 0.25 else draw_size(1, old_len + seg_len)
     old = torch.randn(2, old_len, width, dtype=torch.float64)
     return old, torch.randn(2, seg_len, width, dtype=torch.float64), mem_len
 
 
 def _small_states() -> tuple[Tensor, Tensor, int]:
     old = torch.tensor([[[1.0], [2.0]]]).double()
-    return old, old + 2, _size(0, 4)
+    return old, old + 2, draw_size(0, 4)
 
 
 def _draw_lengths() -> tuple[int, int]:
-    q_len = _size()
-    return q_len, q_len + _size(1, 5)
+    q_len = draw_size()
+    return q_len, q_len + draw_size(1, 5)
 
 
 def _draw_stacks() -> tuple[Tensor, Tensor, Tensor]:
@@ -153,7 +149,7 @@ EXERCISES = {
     3: Exercise(
         right=_reach,
         draw=_draw_stacks,
-        small=lambda: tuple(torch.tensor([n]) for n in (_size(1, 4), _size(1, 6), 4)),
+        small=lambda: tuple(torch.tensor([n]) for n in (draw_size(1, 4), draw_size(1, 6), 4)),
         mistakes={
             "that is layers × memory, without the rest of the segment.": lambda n, m, s: n * m,
             "right for memories of whole segments. A state in the midst of a segment had seen the "

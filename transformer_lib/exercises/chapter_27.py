@@ -8,7 +8,7 @@ check(1, mine)
 import torch
 from torch import Tensor
 
-from transformer_lib.exercises.marking import Exercise, Mark, mark
+from transformer_lib.exercises.marking import Exercise, Mark, draw_size, mark
 from transformer_lib.models.bert import mean_of_tokens
 
 
@@ -26,10 +26,6 @@ def check(number: int, mine) -> Mark:
         ValueError: if there is no such exercise, or `mine` is not a function.
     """
     return mark(EXERCISES, number, mine)
-
-
-def _size(least: int = 2, most: int = 6) -> int:
-    return int(torch.randint(least, most, ()))
 
 
 def _random(*shape: int) -> Tensor:
@@ -120,7 +116,7 @@ def _padding_is_not_seen(function, given: tuple) -> bool:
 EXERCISES = {
     1: Exercise(
         right=_unpack,
-        draw=lambda: (_random(n := _size()), _random(n), _bytes(n)),
+        draw=lambda: (_random(n := draw_size()), _random(n), _bytes(n)),
         small=lambda: (_whole(1), _whole(1), _bytes(1)),
         mistakes={
             "the two codes of a byte stand side by side, and should be 16 numbers apart.": (
@@ -141,7 +137,7 @@ EXERCISES = {
     ),
     2: Exercise(
         right=_halves,
-        draw=lambda: (_random(4 * _size() * (heads := _size()), 3), heads),
+        draw=lambda: (_random(4 * draw_size() * (heads := draw_size()), 3), heads),
         small=lambda: (_whole(8, 1), 1),
         mistakes={
             "all rows are taken for one head. Each head has halves of its own.": (
@@ -160,7 +156,7 @@ EXERCISES = {
     ),
     3: Exercise(
         right=_share,
-        draw=lambda: (_random(_size(), _size(), 3), _size()),
+        draw=lambda: (_random(draw_size(), draw_size(), 3), draw_size()),
         small=lambda: (_whole(2, 1, 1), 2),
         mistakes={
             "the whole list of heads is repeated: heads 0 and 1 should share, and do not.": (

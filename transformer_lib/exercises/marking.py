@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from transformer_lib import checks
+
 INPUTS = 12
 EXACT, ROUNDED = 1e-9, 1e-4  # largest differences: of a right answer, and of one in float32
 
@@ -84,6 +86,17 @@ def mark(exercises: Mapping[int, Exercise], number: int, mine: Callable) -> Mark
                 f"and should give {tuple(want.shape)}."
             )
     return _counterexample(exercise, mine, [*examples, *inputs])
+
+
+def draw_size(least: int = 2, below: int = 6) -> int:
+    """A random size for an input, `least` … `below` - 1.
+
+    Raises:
+        ValueError: if there is no such size.
+    """
+    checks.at_least(0, least=least)
+    checks.at_least(least + 1, below=below)
+    return int(torch.randint(least, below, ()))
 
 
 def _counterexample(exercise: Exercise, mine: Callable, examples: list[tuple]) -> Mark:

@@ -20,11 +20,15 @@ class AdaptiveEmbedding(nn.Module):
         cutoffs: where the next group begins.
         div_value: group n has width ⌊d_model / div_value^n⌋.
 
+    Raises:
+        ValueError: if no vocabulary can be cut so, see `check_groups`.
+
     Source: Baevski and Auli 2018, §3.1.
     """
 
     def __init__(self, vocab_size: int, d_model: int, cutoffs: Sequence[int], div_value: float):
         super().__init__()
+        check_groups(vocab_size, d_model, cutoffs, div_value)
         self.d_model, self.edges = d_model, [0, *cutoffs, vocab_size]
         widths = [int(d_model // div_value**n) for n in range(len(self.edges) - 1)]
         sizes = [end - start for start, end in pairwise(self.edges)]
@@ -34,7 +38,12 @@ class AdaptiveEmbedding(nn.Module):
             nn.init.xavier_uniform_(linear.weight)
 
     def forward(self, ids: Tensor) -> Tensor:
-        """Look up ids (batch, seq_len) → (batch, seq_len, d_model)."""
+        """Look up ids (batch, seq_len) → (batch, seq_len, d_model).
+
+        Raises:
+            ValueError: if they are no ids of the vocabulary.
+        """
+        checks.ids("ids", ids, self.edges[-1], like=self.tables[0].weight)
         x = self.tables[0](ids.clamp(max=self.edges[1] - 1))  # right for the first group
         for n, (table, linear) in enumerate(zip(self.tables[1:], self.maps, strict=True), start=1):
             start, end = self.edges[n : n + 2]
@@ -88,7 +97,12 @@ class AdaptiveOutput(nn.AdaptiveLogSoftmaxWithLoss):
 
 
 def embedding(vocab_size: int, width: int) -> nn.Embedding:
-    """Embeddings from N(0, 1 / width): of unit variance once they are scaled by √width."""
+    """Embeddings from N(0, 1 / width): of unit variance once they are scaled by √width.
+
+    Raises:
+        ValueError: if a size is less than 1.
+    """
+    checks.at_least(1, vocab_size=vocab_size, width=width)
     embedding = nn.Embedding(vocab_size, width)
     nn.init.normal_(embedding.weight, std=width**-0.5)
     return embedding
@@ -100,7 +114,10 @@ def check_groups(vocab_size: int, d_model: int, cutoffs: Sequence[int], div_valu
     Raises:
         ValueError: naming the argument.
     """
+    checks.at_least(1, vocab_size=vocab_size, d_model=d_model)
     checks.positive(div_value=div_value)
+    checks.several(cutoffs=cutoffs)
+    checks.whole(**{f"cutoffs[{n}]": cutoff for n, cutoff in enumerate(cutoffs)})
     if any(a >= b for a, b in pairwise([0, *cutoffs, vocab_size])):
         raise ValueError(
             f"cutoffs must rise, between 1 and vocab_size - 1 = {vocab_size - 1}, got {cutoffs}"

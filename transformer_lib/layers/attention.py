@@ -40,12 +40,13 @@ def attention(
         (..., q_len, k_len).
 
     Raises:
-        ValueError: if q and k differ in width, k and v in length, `mask` does not follow the
-            convention above, or `score_bias` is not floating point or widens the scores.
+        ValueError: if q, k and v are no tensors of one floating type on one device, q and k differ
+            in width, k and v in length, `mask` does not follow the convention above, `score_bias`
+            is not floating point or widens the scores, or a setting is none.
 
     Source: Vaswani et al. 2017, §3.2.1.
     """
-    check_attention(q, k, v, mask, score_bias)
+    check_attention(q, k, v, mask, score_bias, dropout, return_weights)
     scores = (q / math.sqrt(q.size(-1))) @ k.transpose(-2, -1)  # (..., q_len, k_len)
     if score_bias is not None:
         scores = scores + score_bias
@@ -59,13 +60,26 @@ def attention(
 
 
 def check_attention(
-    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, score_bias: Tensor | None
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    mask: Tensor | None,
+    score_bias: Tensor | None,
+    dropout: float = 0.0,
+    return_weights: bool = False,
 ) -> None:
     """Refuse what does not fit: queries, keys and values, a mask, what is added to the scores.
 
     Raises:
         ValueError: as `attention`.
     """
+    checks.probability(dropout=dropout)
+    checks.flag(return_weights=return_weights)
+    for name, x in (("q", q), ("k", k), ("v", v)):
+        checks.floating(name, x, meta=True)
+        if x.dim() < 2:
+            raise ValueError(f"{name} must be (…, len, width), got {tuple(x.shape)}")
+    checks.like("q", q, k=k, v=v)
     if q.size(-1) != k.size(-1) or not q.size(-1):
         raise ValueError(
             f"q and k must have the same width, at least 1, "

@@ -25,8 +25,9 @@ from transformer_lib.layers.multi_head import MultiHeadAttention
 class _Layer(nn.Module):
     """What both layers share: the residual connection, in one place for pre- and post-norm."""
 
-    def __init__(self, dropout: float, norm_first: bool):
+    def __init__(self, dropout: float, norm_first: bool, norm: Callable[[int], nn.Module]):
         super().__init__()
+        checks.function(norm=norm)
         checks.probability(dropout=dropout)
         checks.flag(norm_first=norm_first)
         self.dropout = nn.Dropout(dropout)
@@ -54,7 +55,8 @@ class EncoderLayer(_Layer):
             `functools.partial(nn.LayerNorm, eps=1e-12)`.
 
     Raises:
-        ValueError: if the two parts differ in d_model or `dropout` is not in [0, 1).
+        ValueError: if a part is no module with a d_model, the two differ in it, `dropout` is not
+            in [0, 1), or `norm` cannot be called.
 
     Source: Vaswani et al. 2017, §3.1, §5.4; for pre-norm Xiong et al. 2020, §3.
     """
@@ -68,7 +70,7 @@ class EncoderLayer(_Layer):
         norm_first: bool = True,
         norm: Callable[[int], nn.Module] = nn.LayerNorm,
     ):
-        super().__init__(dropout, norm_first)
+        super().__init__(dropout, norm_first, norm)
         self.d_model = _same_width(self_attention=self_attention, feed_forward=feed_forward)
         self.self_attention, self.norm1 = self_attention, norm(self.d_model)
         self.feed_forward, self.norm2 = feed_forward, norm(self.d_model)
@@ -98,7 +100,7 @@ class DecoderLayer(_Layer):
         dropout, norm_first, norm: as in `EncoderLayer`.
 
     Raises:
-        ValueError: if the parts differ in d_model or `dropout` is not in [0, 1).
+        ValueError: as `EncoderLayer`.
 
     Source: Vaswani et al. 2017, §3.1, §5.4.
     """
@@ -113,7 +115,7 @@ class DecoderLayer(_Layer):
         norm_first: bool = True,
         norm: Callable[[int], nn.Module] = nn.LayerNorm,
     ):
-        super().__init__(dropout, norm_first)
+        super().__init__(dropout, norm_first, norm)
         self.d_model = _same_width(
             self_attention=self_attention,
             cross_attention=cross_attention,
@@ -161,6 +163,9 @@ class DecoderLayer(_Layer):
 
 def _same_width(**parts: nn.Module) -> int:
     """The d_model that all parts have."""
+    checks.module(**parts)
+    if without := [name for name, part in parts.items() if not hasattr(part, "d_model")]:
+        raise ValueError(f"{without[0]} must have a d_model, got none")
     widths = {name: part.d_model for name, part in parts.items()}
     if len(set(widths.values())) > 1:
         raise ValueError(f"the parts of a layer must have the same d_model, got {widths}")

@@ -105,8 +105,9 @@ class KVCache:
             What it handed to `keep_state`, (batch, …) each; None before the first token.
 
         Raises:
-            ValueError: if the state is that of another number of sequences.
+            ValueError: if the state is that of another number of sequences, or `batch` is none.
         """
+        checks.at_least(0, batch=batch)
         state = self._states.get(layer)
         if state is not None and state[0].size(0) != batch:
             raise ValueError(
@@ -123,8 +124,10 @@ class KVCache:
             new_len: number of positions that it has seen and the old one had not.
 
         Raises:
-            ValueError: if `new_len` is negative or not a whole number.
+            ValueError: if `state` is no tuple of tensors, or `new_len` negative or no whole number.
         """
+        if not isinstance(state, tuple) or not all(isinstance(x, Tensor) for x in state):
+            raise ValueError(f"state must be a tuple of tensors, got {type(state).__name__}")
         checks.at_least(0, new_len=new_len)
         self._states[layer] = state
         self._lengths[layer] = self.length_of(layer) + new_len
@@ -134,13 +137,20 @@ class KVCache:
 
         Args:
             rows: (new_batch,) indices into the batch; one may occur several times.
+
+        Raises:
+            ValueError: if `rows` are none, on another device than what is kept or, as far as they
+                lie on the CPU, not in 0 … batch - 1.
         """
+        kept = [*self._buffers.values(), *self._states.values()]
+        checks.indices("rows", rows, like=kept[0][0] if kept else None)
         for layer, (keys, values) in self._buffers.items():
             self._buffers[layer] = keys.index_select(0, rows), values.index_select(0, rows)
         for layer, state in self._states.items():
             self._states[layer] = tuple(x.index_select(0, rows) for x in state)
 
     def _check(self, layer: nn.Module, k: Tensor, v: Tensor) -> None:
+        checks.tensor(k=k, v=v)
         same_type = (k.dtype, k.device) == (v.dtype, v.device)
         if k.dim() != 4 or k.shape[:-1] != v.shape[:-1] or not same_type:
             raise ValueError(

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 from torch import Tensor, nn
 
+from transformer_lib import checks
+
 
 class Stack(nn.Module):
     """What encoder and decoder share: layers one after another, and perhaps a norm at the end.
@@ -16,17 +18,21 @@ class Stack(nn.Module):
             (`torch.nn.Transformer` adds one to both).
 
     Raises:
-        ValueError: if there is no layer, or the layers differ in d_model.
+        ValueError: if there is no layer, they differ in d_model, or `final_norm` is no module.
 
     Source: Vaswani et al. 2017, §3.1.
     """
 
     def __init__(self, layers: Iterable[nn.Module], *, final_norm: nn.Module | None = None):
         super().__init__()
-        self.layers = nn.ModuleList(layers)
-        widths = [layer.d_model for layer in self.layers]
-        if len(set(widths)) != 1:
+        checks.several(layers=layers)
+        layers = list(layers)
+        widths = [getattr(layer, "d_model", None) for layer in layers]
+        if len(set(widths)) != 1 or widths[0] is None:
             raise ValueError(f"layers must be at least one, all of the same d_model, got {widths}")
+        if final_norm is not None:
+            checks.module(final_norm=final_norm)
+        self.layers = nn.ModuleList(layers)
         self.d_model = widths[0]
         self.final_norm = nn.Identity() if final_norm is None else final_norm
 

@@ -90,6 +90,7 @@ class LatentAttention(nn.Module):
             ValueError: if `x` has the wrong shape, width, type or device, `mask` does not follow
                 the convention, or the cache is one that forgets.
         """
+        checks.flag(return_weights=return_weights)
         start = self._check(x, mask, cache)
         q, latents = self._queries(x, start), self._latents(x, start)
         if cache is not None:

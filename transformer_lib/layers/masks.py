@@ -59,8 +59,7 @@ def sliding_window_mask(
 
     Source: Beltagy et al. 2020, "Longformer", §3.1.
     """
-    if window < 1:
-        raise ValueError(f"window must be at least 1 (a token sees itself), got {window}")
+    checks.at_least(1, window=window)  # a token sees itself
     return _distance(q_len, k_len, device).abs() < window
 
 
@@ -77,6 +76,10 @@ def padding_mask(lengths: Tensor, max_len: int | None = None) -> Tensor:
     Raises:
         ValueError: if `lengths` is not a (batch,) tensor of integers in 0 … `max_len`.
     """
+    checks.tensor(lengths=lengths)
+    checks.at_least_or_none(0, max_len=max_len)
+    if lengths.is_meta or lengths.is_complex():
+        raise ValueError(f"lengths must be integers, got {lengths.dtype} on {lengths.device}")
     if lengths.dim() != 1 or lengths.is_floating_point() or lengths.dtype == torch.bool:
         raise ValueError(
             f"lengths must be a (batch,) tensor of integers, got shape {tuple(lengths.shape)} "
@@ -102,13 +105,10 @@ def padding_mask_from_ids(ids: Tensor, pad_id: int) -> Tensor:
         Boolean mask (batch, 1, 1, k_len).
 
     Raises:
-        ValueError: if `ids` is not a (batch, k_len) tensor of integers.
+        ValueError: if `ids` is not (batch, k_len) of int64 or int32, or `pad_id` no whole number.
     """
-    if ids.dim() != 2 or ids.is_floating_point() or ids.dtype == torch.bool:
-        raise ValueError(
-            f"ids must be a (batch, k_len) tensor of integers, got shape {tuple(ids.shape)} "
-            f"and dtype {ids.dtype}"
-        )
+    checks.ids("ids", ids)
+    checks.whole(pad_id=pad_id)
     return (ids != pad_id)[:, None, None, :]  # (batch, 1, 1, k_len)
 
 
@@ -138,6 +138,7 @@ def check_mask(mask: Tensor, shape: tuple[int, ...], device: torch.device) -> No
 def _distance(q_len: int, k_len: int | None, device) -> Tensor:
     """How far each key lies behind each query, (q_len, k_len); negative in the future."""
     k_len = q_len if k_len is None else k_len
+    checks.whole(q_len=q_len, k_len=k_len)
     if not 0 <= q_len <= k_len:
         raise ValueError(
             f"lengths must satisfy 0 <= q_len <= k_len (queries are the last of the keys), "

@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from transformer_lib import checks
-from transformer_lib.layers.cache import KVCache, MemoryCache
+from transformer_lib.layers.cache import KVCache, MemoryCache, check_cache
 from transformer_lib.layers.kernels import attend
 from transformer_lib.layers.masks import check_mask
 from transformer_lib.layers.positions import ALiBi, Rotary
@@ -99,7 +99,7 @@ class MultiHeadAttention(nn.Module):
                 without context to one that is not causal, or one that forgets to a layer with
                 rotary or ALiBi positions.
         """
-        self._check(x, context, mask, cache)
+        self._check(x, context, mask, cache, return_weights)
         q = self._split(self.q_proj(x))  # (batch, heads, q_len, head_dim)
         k, v = self._keys_values(x, context, cache)  # (batch, num_kv_heads, k_len, head_dim)
         q, score_bias = self._place(q, k.size(-2))
@@ -132,9 +132,16 @@ class MultiHeadAttention(nn.Module):
         return x.unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
 
     def _check(
-        self, x: Tensor, context: Tensor | None, mask: Tensor | None, cache: KVCache | None
+        self,
+        x: Tensor,
+        context: Tensor | None,
+        mask: Tensor | None,
+        cache: KVCache | None,
+        return_weights: bool,
     ) -> None:
         checks.features("x", x, self.d_model, like=self.q_proj.weight)
+        check_cache(cache)
+        checks.flag(return_weights=return_weights)
         known = 0 if cache is None else cache.length_of(self)
         k_len = known + x.size(1)
         if context is not None:

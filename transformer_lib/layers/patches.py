@@ -36,8 +36,18 @@ class PatchEmbedding(nn.Module):
         nn.init.zeros_(self.proj.bias)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Embed the patches: (batch, in_channels, height, width) → (batch, patches, d_model)."""
-        return self.proj(patchify(images, self.patch_size))
+        """Embed the patches: (batch, in_channels, height, width) → (batch, patches, d_model).
+
+        Raises:
+            ValueError: as `patchify`, or if the images are of another type, device or number of
+                channels than the weights.
+        """
+        checks.like("the weight", self.proj.weight, images=images)
+        patches = patchify(images, self.patch_size)
+        if patches.size(2) != self.proj.in_features:
+            channels = self.proj.in_features // self.patch_size**2
+            raise ValueError(f"images must have in_channels = {channels}, got {images.size(1)}")
+        return self.proj(patches)
 
 
 class SequencePositions(LearnedPositions):
@@ -53,6 +63,7 @@ class SequencePositions(LearnedPositions):
 
     def __init__(self, grid: int, d_model: int, *, before: int = 0):
         checks.at_least(1, grid=grid)
+        checks.at_least(0, before=before)
         super().__init__(before + grid**2, d_model)
         self.grid = grid
 
@@ -62,6 +73,7 @@ class SequencePositions(LearnedPositions):
 
         Source: Dosovitskiy et al. 2021, §3.2.
         """
+        checks.at_least(1, grid=grid)
         new = deepcopy(self)
         before, patches = self.table.weight.tensor_split([-(self.grid**2)])
         patches = interpolate_grid(patches.unflatten(0, (self.grid, self.grid)), grid, grid)
@@ -101,8 +113,14 @@ class GridPositions(nn.Module):
 
         Returns:
             (batch, tokens, d_model).
+
+        Raises:
+            ValueError: if `x` is not of the weights' width, type and device, or fewer tokens.
         """
         table = self.table()
+        checks.features("x", x, table.size(1), like=table)
+        if x.size(1) < len(table):
+            raise ValueError(f"x must have at least {len(table)} tokens, got {x.size(1)}")
         return x + F.pad(table, (0, 0, x.size(1) - len(table), 0))
 
     def table(self) -> Tensor:
@@ -114,6 +132,7 @@ class GridPositions(nn.Module):
     @torch.no_grad()
     def resized(self, grid: int) -> "GridPositions":
         """Copy it for another grid: rows and columns are interpolated, each by itself."""
+        checks.at_least(1, grid=grid)
         new = deepcopy(self)
         lines = (table.weight[:, None] for table in (self.rows, self.columns))
         lines = (interpolate_grid(line, grid, 1)[:, 0] for line in lines)  # (grid, d_model / 2)
@@ -132,10 +151,12 @@ def patchify(images: Tensor, patch_size: int) -> Tensor:
         (batch, patches, channels · patch_size²): all of the first channel, then of the second, ….
 
     Raises:
-        ValueError: if the images are not of four axes, or `patch_size` does not divide height and
-            width.
+        ValueError: if the images are not of four axes, or `patch_size` is less than 1 or does not
+            divide height and width.
     """
-    if images.dim() != 4 or patch_size < 1 or any(n % patch_size for n in images.shape[2:]):
+    checks.tensor(images=images)
+    checks.at_least(1, patch_size=patch_size)
+    if images.dim() != 4 or any(n % patch_size for n in images.shape[2:]):
         raise ValueError(
             f"images must be (batch, channels, height, width), multiples of patch_size = "
             f"{patch_size}, got {tuple(images.shape)}"
@@ -161,8 +182,7 @@ def unpatchify(patches: Tensor, patch_size: int, rows: int) -> Tensor:
             of them, or `rows` the second.
     """
     checks.at_least(1, patch_size=patch_size, rows=rows)
-    if not isinstance(patches, Tensor):
-        raise ValueError(f"patches must be a tensor, got {type(patches).__name__}")
+    checks.tensor(patches=patches)
     if patches.dim() != 3 or patches.size(1) % rows or patches.size(2) % patch_size**2:
         raise ValueError(
             f"patches must be (batch, a multiple of rows = {rows}, a multiple of patch_size² = "
@@ -183,7 +203,12 @@ def interpolate_grid(table: Tensor, rows: int, columns: int) -> Tensor:
 
     Returns:
         (rows, columns, d_model).
+
+    Raises:
+        ValueError: if `table` is no such grid of numbers with a point, or a size less than 1.
     """
+    checks.floating("table", table, dims=3, meta=True)
+    checks.at_least(1, rows=rows, columns=columns)
     x = table.permute(2, 0, 1)[None]  # (1, d_model, old_rows, old_columns)
     x = F.interpolate(x, size=(rows, columns), mode="bicubic", align_corners=False)
     return x[0].permute(1, 2, 0)

@@ -60,7 +60,7 @@ class PlacedAttention(MultiHeadAttention):
             ValueError: if an input has the wrong shape, width, type or device, or context comes
                 without places, or places without context.
         """
-        self._check(x, context, None, None)
+        self._check(x, context, None, None, return_weights)
         if (context is None) != (context_places is None):
             got = "context alone" if context_places is None else "context_places alone"
             raise ValueError(f"context and context_places must be given together, got {got}")

@@ -129,6 +129,8 @@ class LearnedPositions(nn.Module):
                 or the sequence reaches beyond `max_len`.
         """
         _check_input(x, self.d_model, offset)
+        if x.device != self.table.weight.device:
+            raise ValueError(f"x must be on {self.table.weight.device}, got {x.device}")
         end = offset + x.size(-2)
         if end > self.max_len:
             raise ValueError(
@@ -215,9 +217,9 @@ class ALiBi(nn.Module):
             (num_heads, q_len, offset + q_len), to be added to the scaled scores.
 
         Raises:
-            ValueError: if `offset` is negative.
+            ValueError: if `q_len` or `offset` is negative or not a whole number.
         """
-        _check_offset(offset)
+        checks.at_least(0, q_len=q_len, offset=offset)
         keys = torch.arange(offset + q_len, device=self.slopes.device)
         distance = (keys[offset:, None] - keys).abs()  # (q_len, offset + q_len)
         return -self.slopes[:, None, None] * distance
@@ -254,8 +256,14 @@ class RelativePositions(WaveTable):
 
         Returns:
             (length, d_model).
+
+        Raises:
+            ValueError: if `x` is not floating point, or a number less than 1.
         """
+        checks.tensor(x=x)
         _check_floating(x)
+        checks.at_least(1, length=length)
+        checks.at_least_or_none(1, clamp_len=clamp_len)
         rows = self._rows(x, 0, length)
         if clamp_len is None:
             return rows.flip(0)
@@ -267,16 +275,12 @@ class RelativePositions(WaveTable):
         return torch.cat([sin, cos], dim=-1)  # (length, d_model), in halves
 
 
-def _check_offset(offset: int) -> None:
-    if offset < 0:
-        raise ValueError(f"offset must be the position of the first token, >= 0, got {offset}")
-
-
 def _check_input(x: Tensor, width: int, offset: int) -> None:
+    checks.tensor(x=x)
     if x.dim() < 2 or x.size(-1) != width:
         raise ValueError(f"x must be (…, seq_len, {width}), got {tuple(x.shape)}")
     _check_floating(x)
-    _check_offset(offset)
+    checks.at_least(0, offset=offset)
 
 
 def _check_floating(x: Tensor) -> None:

@@ -60,6 +60,7 @@ class RelativeAttention(MultiHeadAttention):
         super().__init__(d_model, num_heads, dropout=dropout, bias=False, causal=True)
         checks.probability(position_dropout=position_dropout)
         self.positions = RelativePositions(d_model) if positions is None else positions
+        checks.a(RelativePositions, positions=self.positions)
         if self.positions.width != d_model:
             raise ValueError(f"positions must have d_model = {d_model}, got {self.positions.width}")
         self.position_dropout = nn.Dropout(position_dropout)
@@ -102,6 +103,7 @@ class RelativeAttention(MultiHeadAttention):
             ValueError: if an input has the wrong shape, type or device, `mask` does not follow the
                 convention, or `window` or `clamp_len` is less than 1.
         """
+        checks.flag(return_weights=return_weights)
         self._check(x, memory, mask, window, clamp_len)
         q = self.q_proj(x)  # (batch, q_len, d_model)
         k, v = self._keys_values(x, memory)  # (batch, heads, k_len, head_dim)
@@ -129,7 +131,13 @@ class RelativeAttention(MultiHeadAttention):
 
         Returns:
             (heads, head_dim, length).
+
+        Raises:
+            ValueError: if `x` or `memory` is none, or a number less than 1.
         """
+        checks.like("the layer", self.r_proj.weight, x=x)
+        if not isinstance(memory, Tensor | KVCache | None):
+            raise ValueError(f"memory must be a tensor or a cache, got {type(memory).__name__}")
 
         def make(length: int) -> Tensor:
             rows = self.position_dropout(self.positions(x, length, clamp_len))  # (length, d_model)
@@ -208,8 +216,14 @@ def relative_shift(scores: Tensor) -> Tensor:
     Returns:
         (…, q_len, k_len), queries being the last of the keys.
 
+    Raises:
+        ValueError: if there are fewer than two axes.
+
     Source: Dai et al. 2019, Appendix B.
     """
+    checks.tensor(scores=scores)
+    if scores.dim() < 2:
+        raise ValueError(f"scores must be (…, q_len, k_len + 1), got {tuple(scores.shape)}")
     q_len, k_len = scores.size(-2), scores.size(-1) - 1
     return scores.flatten(-2)[..., q_len:].unflatten(-1, (q_len, k_len))
 

@@ -97,6 +97,7 @@ class SummaryAttention(MultiHeadAttention):
             ValueError: if `x` has the wrong shape, width, type or device, there is a mask, or the
                 cache is one that forgets.
         """
+        checks.flag(return_weights=return_weights)
         self._check(x, mask, cache)
         q = self._split(self.q_proj(x))  # (batch, heads, q_len, head_dim)
         k, v = self._keys_values(x, None, cache)  # (batch, heads, k_len, head_dim)

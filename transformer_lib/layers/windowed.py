@@ -151,6 +151,7 @@ class WindowedAttention(MultiHeadAttention):
             ValueError: if `x` has the wrong shape, width, type or device, there is a mask, or the
                 cache remembers fewer than `window - 1` positions.
         """
+        checks.flag(return_weights=return_weights)
         self._check(x, mask, cache)
         q = self._split(self.q_proj(x))  # (batch, heads, q_len, head_dim)
         k, v = self._keys_values(x, cache)  # (batch, kv_heads, k_len, head_dim)

@@ -41,7 +41,9 @@ def translation_score(written: Sequence[str], references: Sequence[str]) -> Tran
             lists is refused: `sacrebleu` itself would read it silently as something else.
     """
     for name, texts in (("written", written), ("references", references)):
-        if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
+        if isinstance(texts, str) or not isinstance(texts, Sequence):
+            raise ValueError(f"{name} must be a list of strings, one a sentence, got {texts!r:.60}")
+        if not all(isinstance(text, str) for text in texts):
             raise ValueError(f"{name} must be a list of strings, one a sentence, got {texts!r:.60}")
     if not written or len(written) != len(references):
         raise ValueError(

@@ -39,6 +39,7 @@ class WordTable:
 
     def __init__(self, pairs: Iterable[Sequence[str]], *, rounds: int = 6):
         checks.at_least(1, rounds=rounds)
+        checks.several(pairs=pairs)
         rows = [([NOTHING, *WORDS.findall(pair[0])], WORDS.findall(pair[1])) for pair in pairs]
         if not rows:
             raise ValueError("pairs must hold at least one pair, got none")
@@ -51,11 +52,21 @@ class WordTable:
         self._total = self._counts.total()
 
     def partners(self, word: str) -> list[tuple[str, float]]:
-        """The likeliest target words and their probabilities; a word never seen stays itself."""
+        """The likeliest target words and their probabilities; a word never seen stays itself.
+
+        Raises:
+            ValueError: if `word` is no string.
+        """
+        checks.string(word=word)
         return self._table.get(word) or [(word, 1.0)]
 
     def replace(self, text: str) -> str:
-        """Put for each word its likeliest partner, in the order of the source."""
+        """Put for each word its likeliest partner, in the order of the source.
+
+        Raises:
+            ValueError: if `text` is no string.
+        """
+        checks.string(text=text)
         return join(self.partners(word)[0][0] for word in WORDS.findall(text))
 
     def search(
@@ -70,9 +81,12 @@ class WordTable:
             num_beams: beginnings that are kept.
 
         Raises:
-            ValueError: if `weight` is negative or not finite, or `num_beams` less than 1.
+            ValueError: if `text` is no string, `weight` is negative or not finite, `dropping` not
+                finite, or `num_beams` less than 1.
         """
+        checks.string(text=text)
         checks.not_negative(weight=weight)
+        checks.finite(dropping=dropping)
         checks.at_least(1, num_beams=num_beams)
         beams: list[tuple[float, list[str]]] = [(0.0, [NOTHING])]
         for source in WORDS.findall(text):
@@ -93,7 +107,12 @@ class WordTable:
 
 
 def join(words: Iterable[str]) -> str:
-    """Words to a text again: no blank before the signs that close."""
+    """Words to a text again: no blank before the signs that close.
+
+    Raises:
+        ValueError: if `words` are no list, nor anything like one.
+    """
+    checks.several(words=words)
     text = re.sub(r" ([,.;:!?)])", r"\1", " ".join(words))
     return text.replace("( ", "(")
 

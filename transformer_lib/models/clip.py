@@ -250,6 +250,11 @@ class CLIP(nn.Module):
 
 
 def unit_vectors(x: Tensor) -> Tensor:
-    """Bring vectors to length 1, in float32 at least: (…, width) → (…, width)."""
+    """Bring vectors to length 1, in float32 at least: (…, width) → (…, width).
+
+    Raises:
+        ValueError: if they are no numbers with a point.
+    """
+    checks.floating("x", x, meta=True)
     x = x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
     return F.normalize(x, dim=-1)

@@ -91,6 +91,7 @@ class DecisionTransformer(nn.Module):
 
     def __init__(self, config: DecisionTransformerConfig):
         super().__init__()
+        checks.a(DecisionTransformerConfig, config=config)
         self.config = config
         d_model = config.d_model
         self.return_proj = nn.Linear(1, d_model)

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from transformer_lib import checks
 from transformer_lib.layers.blocks import EncoderLayer
-from transformer_lib.layers.cache import KVCache
+from transformer_lib.layers.cache import KVCache, check_cache
 from transformer_lib.layers.encoder import Encoder
 from transformer_lib.layers.feed_forward import ACTIVATIONS, FeedForward
 from transformer_lib.layers.multi_head import MultiHeadAttention
@@ -125,6 +125,7 @@ class GPT(nn.Module):
 
     def __init__(self, config: GPTConfig):
         super().__init__()
+        checks.a(GPTConfig, config=config)
         self.config = config
         self.pad_id, self.eos_id, self.max_len = config.pad_id, config.eos_id, config.max_len
         d_model, bias = config.d_model, config.bias
@@ -177,6 +178,7 @@ class GPT(nn.Module):
         Returns:
             Features (batch, seq_len, d_model), which `logits` turns into scores.
         """
+        check_cache(cache)
         offset = 0 if cache is None else cache.length
         size, table = self.config.vocab_size, self.embedding.weight
         checks.ids("ids", ids, size, max_len=self.max_len, offset=offset, like=table)
@@ -186,8 +188,14 @@ class GPT(nn.Module):
         return self.stack(self.dropout(x), cache=cache)
 
     def logits(self, features: Tensor) -> Tensor:
-        """Score every token of the vocabulary: (…, d_model) → (…, vocab_size)."""
-        return F.linear(features, (self.embedding if self.head is None else self.head).weight)
+        """Score every token of the vocabulary: (…, d_model) → (…, vocab_size).
+
+        Raises:
+            ValueError: if the features have another width, type or device than the weights.
+        """
+        weight = (self.embedding if self.head is None else self.head).weight
+        checks.features("features", features, self.config.d_model, like=weight, dims=None)
+        return F.linear(features, weight)
 
     def start(self, prompt: Tensor) -> tuple[Tensor, KVCache]:
         """Be ready to go on from a prompt (batch, length), read at the first step.
@@ -197,7 +205,8 @@ class GPT(nn.Module):
         Raises:
             ValueError: if the prompt is empty or longer than `max_len`.
         """
-        checks.ids("prompt", prompt, self.config.vocab_size, max_len=self.max_len, empty=False)
+        size, table = self.config.vocab_size, self.embedding.weight
+        checks.ids("prompt", prompt, size, max_len=self.max_len, empty=False, like=table)
         return prompt, KVCache()
 
     def step(self, tokens: Tensor, state: KVCache) -> Tensor:

@@ -67,6 +67,7 @@ class AdditiveAttention(nn.Module):
 
     def __init__(self, d_model: int):
         super().__init__()
+        checks.at_least(1, d_model=d_model)
         self.q_proj = nn.Linear(d_model, d_model, bias=False)
         self.k_proj = nn.Linear(d_model, d_model)
         self.score = nn.Linear(d_model, 1, bias=False)
@@ -129,6 +130,7 @@ class Recurrent(nn.Module):
 
     def __init__(self, config: RecurrentConfig):
         super().__init__()
+        checks.a(RecurrentConfig, config=config)
         self.config = config
         self.pad_id, self.eos_id, self.max_len = config.pad_id, config.eos_id, config.max_len
         d_model, num_layers = config.d_model, config.num_layers
@@ -223,8 +225,8 @@ class Recurrent(nn.Module):
 
     def start(self, source: Tensor) -> tuple[Tensor, RecurrentState]:
         """Read the source and be ready to write (see `generation.Writer`)."""
-        bos = source.new_full((source.size(0), 1), self.config.bos_id)
-        return bos, self.encode(source)
+        state = self.encode(source)
+        return source.new_full((source.size(0), 1), self.config.bos_id), state
 
     def step(self, tokens: Tensor, state: RecurrentState) -> Tensor:
         """Read new tokens and score the next one (see `generation.Writer`)."""

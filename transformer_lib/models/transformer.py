@@ -140,6 +140,7 @@ class Transformer(nn.Module):
 
     def __init__(self, config: TransformerConfig):
         super().__init__()
+        checks.a(TransformerConfig, config=config)
         self.config = config
         self.pad_id, self.eos_id, self.max_len = config.pad_id, config.eos_id, config.max_len
         self.target_embedding = embedding(config.target_vocab_size, config.d_model)
@@ -229,8 +230,14 @@ class Transformer(nn.Module):
         return self.decoder(x, context, context_mask=context_mask, cache=cache)
 
     def logits(self, features: Tensor) -> Tensor:
-        """Score every token of the vocabulary: (…, d_model) → (…, target_vocab_size)."""
-        return F.linear(features, self.target_embedding.weight)
+        """Score every token of the vocabulary: (…, d_model) → (…, target_vocab_size).
+
+        Raises:
+            ValueError: if the features have another width, type or device than the weights.
+        """
+        weight = self.target_embedding.weight
+        checks.features("features", features, self.config.d_model, like=weight, dims=None)
+        return F.linear(features, weight)
 
     def start(self, source: Tensor) -> tuple[Tensor, TransformerState]:
         """Read the source and be ready to write (see `generation.Writer`)."""

@@ -126,6 +126,7 @@ class TransformerXL(nn.Module):
 
     def __init__(self, config: TransformerXLConfig):
         super().__init__()
+        checks.a(TransformerXLConfig, config=config)
         self.config = config
         self.pad_id, self.eos_id = 0, config.eos_id  # without rows that end nothing is padded
         self.max_len = None  # of a text; that of a segment is the config's
@@ -230,6 +231,7 @@ class TransformerXL(nn.Module):
         """
         if cache is None:
             cache = MemoryCache(self.config.mem_len)
+        checks.a(MemoryCache, cache=cache)
         mem_len = cache.mem_len if mem_len is None else mem_len
         return self(ids, cache, mem_len=mem_len, **options)
 
@@ -241,7 +243,8 @@ class TransformerXL(nn.Module):
         Raises:
             ValueError: if the prompt is empty, or not (batch, length) integers.
         """
-        checks.ids("prompt", prompt, self.config.vocab_size, empty=False)
+        table = next(self.parameters())
+        checks.ids("prompt", prompt, self.config.vocab_size, empty=False, like=table)
         return prompt, MemoryCache(self.config.mem_len)
 
     def step(self, tokens: Tensor, state: MemoryCache) -> Tensor:
@@ -275,6 +278,8 @@ class TransformerXL(nn.Module):
     ) -> None:
         size, weight = self.config.vocab_size, next(self.parameters())
         checks.ids("ids", ids, size, max_len=self.config.max_len, like=weight)
+        if targets is not None:
+            checks.ids("targets", targets, like=weight)
         if targets is not None and targets.shape != ids.shape:
             raise ValueError(
                 f"targets must have the shape of ids, {tuple(ids.shape)}, "
@@ -282,11 +287,13 @@ class TransformerXL(nn.Module):
             )
         if memory is None or isinstance(memory, MemoryCache):
             return
+        checks.several(memory=memory)
         if len(memory) != len(self.layers):
             raise ValueError(
                 f"memory must have a tensor for each of num_layers = {len(self.layers)} layers, "
                 f"got {len(memory)}"
             )
+        checks.tensor(**{f"memory[{n}]": x for n, x in enumerate(memory)})
         wanted = (ids.size(0), memory[0].size(1), self.config.d_model)
         for n, x in enumerate(memory):
             if x.shape != wanted:

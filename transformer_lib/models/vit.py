@@ -117,6 +117,7 @@ class ViT(nn.Module):
 
     def __init__(self, config: ViTConfig):
         super().__init__()
+        checks.a(ViTConfig, config=config)
         self.config = config
         d_model = config.d_model
         self.patches = PatchEmbedding(config.patch_size, config.in_channels, d_model)

@@ -20,6 +20,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from transformer_lib import checks
+
 
 @dataclass(frozen=True)
 class Name:
@@ -222,13 +224,23 @@ ACTIVATIONS = {  # what a config.json calls them, and `FeedForward`
 
 
 def check_there(published: dict, names: Iterable[str]) -> None:
-    """Refuse a published config that leaves out what we must know."""
+    """Refuse a published config that leaves out what we must know.
+
+    Raises:
+        ValueError: naming what is missing, or if it is no dict.
+    """
+    checks.mapping(published=published)
     if missing := [name for name in names if name not in published]:
         raise ValueError(f"config.json must have {', '.join(missing)}, got only {[*published]}")
 
 
 def check_known(published: dict, wanted: dict[str, list]) -> None:
-    """Refuse a published config whose entries are not among those that we can be."""
+    """Refuse a published config whose entries are not among those that we can be.
+
+    Raises:
+        ValueError: naming the first of them, or if one of the two is no dict.
+    """
+    checks.mapping(published=published, wanted=wanted)
     for name, known in wanted.items():
         if published.get(name) not in known:
             raise ValueError(f"{name} must be one of {known}, got {published.get(name)!r}")

@@ -20,9 +20,12 @@ def alignment(read: Sequence[str], written: Sequence[str], weights: Tensor) -> C
         weights: (written, read), how much each looks at each; the thicker the line.
 
     Raises:
-        ValueError: if the weights are not of this shape.
+        ValueError: if there are no words, or the weights are not of this shape or not finite.
     """
+    checks.several(read=read, written=written)
     checks.floating("weights", weights, dims=2)
+    if not weights.isfinite().all():
+        raise ValueError("weights must be finite, got NaN or ∞")
     if weights.shape != (len(written), len(read)):
         raise ValueError(
             f"weights must be (written, read) = ({len(written)}, {len(read)}), "

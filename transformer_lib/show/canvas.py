@@ -94,6 +94,10 @@ class Canvas:
         if href:
             self.parts.append("</a>")
 
+    def pill(self, x: float, y: float, text: str) -> None:
+        """A function without weights, as wide as its name."""
+        self.box(x, y, 7 * len(text) + 26, 22, text, "plain")
+
     def line(self, *points: tuple[float, float], kind: str = "line", tip: bool = True) -> None:
         """A line through `points`, at its end an arrow's tip."""
         path = "M" + "L".join(f"{x:g} {y:g}" for x, y in points)
@@ -170,3 +174,25 @@ class Canvas:
     def _put(self, markup: str, bottom: float) -> None:
         self.parts.append(markup)
         self.height = max(self.height, bottom)
+
+
+class Beside:
+    """Drawings side by side, and below one another where the page is narrow.
+
+    Args:
+        *canvases: from left to right.
+    """
+
+    def __init__(self, *canvases: Canvas):
+        self.canvases = canvases
+
+    def _repr_html_(self) -> str:
+        drawn = "".join(
+            f'<div style="flex:1 1 280px;max-width:320px">{canvas.svg()}</div>'
+            for canvas in self.canvases
+        )
+        row = "display:flex;flex-wrap:wrap;gap:0 1rem;justify-content:center"
+        return f'<style>{STYLE}</style><div style="{row}">{drawn}</div>'
+
+    def __repr__(self) -> str:
+        return f"Drawings: {', '.join(canvas.title for canvas in self.canvases)}"

@@ -35,7 +35,7 @@ class Choice:
         start: which choice is made at first.
 
     Raises:
-        ValueError: if there is no drawing, or `behind` is not for the same choices.
+        ValueError: if there is no drawing, `behind` is not for the same choices, or a text is none.
     """
 
     def __init__(
@@ -47,8 +47,11 @@ class Choice:
         uncover: str = "Uncover",
         start: int = 0,
     ):
+        checks.string(label=label, uncover=uncover)
         if not isinstance(drawings, Mapping) or not drawings:
             raise ValueError(f"drawings must hold at least one, by its name, got {drawings!r}")
+        if behind is not None:
+            checks.mapping(behind=behind)
         if behind is not None and [*behind] != [*drawings]:
             raise ValueError(f"behind must be for {[*drawings]}, got {[*behind]}")
         checks.one_of(range(len(drawings)), start=start)

@@ -4,6 +4,8 @@ import ast
 import inspect
 import textwrap
 
+from transformer_lib import checks
+
 
 class Code(str):
     """Python that a notebook shows in its colours."""
@@ -21,7 +23,11 @@ def code(*things, docstrings: bool = False) -> Code:
     Args:
         *things: what to show, in order.
         docstrings: whether to show their docstrings too.
+
+    Raises:
+        ValueError: as `source`.
     """
+    checks.flag(docstrings=docstrings)
     return Code("\n\n".join(source(thing, docstrings=docstrings) for thing in things))
 
 
@@ -31,7 +37,11 @@ def source(thing, *, docstrings: bool = False) -> str:
     Args:
         thing: the function, method or class.
         docstrings: whether to keep the docstrings.
+
+    Raises:
+        ValueError: if `docstrings` is neither True nor False.
     """
+    checks.flag(docstrings=docstrings)
     text = textwrap.dedent(inspect.getsource(thing)).rstrip()
     lines = text.split("\n")
     if docstrings:

@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from transformer_lib.show.canvas import WIDTH, Canvas
+from transformer_lib.show.canvas import Canvas
+from transformer_lib.show.products import draw_products
 from transformer_lib.show.runs import Event, Run, watch
 from transformer_lib.show.steps import attends, attention_steps, behind, factors_of, query_of
 from transformer_lib.show.streams import Column, alike, put, segments, shape_of, weights_said
@@ -34,56 +35,66 @@ def attention(formula: Callable, q: Tensor, k: Tensor, v: Tensor, mask: Tensor |
             plain operations.
     """
     run = watch(formula, *((q, k, v) if mask is None else (q, k, v, mask)))
-    found = attention_steps(run.operations())
-    if found is None or q.dim() != 2:
-        raise ValueError(
-            "formula must make scores by one matrix product, and its output from them by another, "
-            f"on matrices; got the operations {[event.name for event in run.operations()]}"
-        )
-    scores, steps, output = found
+    scores, steps, output = _two_products(run, q)
     product = query_of(scores, run.operations())[1]
     scores, weights, out = scores.got, output.given[0], run.got
-    (q_len, head_dim), (k_len, v_dim) = q.shape, v.shape
     steps_said = ", then ".join(steps) or "nothing"
     c = Canvas(
-        f"Attention: {q_len} queries, {k_len} keys",
+        f"Attention: {len(q)} queries, {len(k)} keys",
         f"q, {tuple(q.shape)}, stands left of the scores, {tuple(scores.shape)}, and the transpose "
         f"of k, {tuple(k.T.shape)}, above them: {product}. Between scores and weights: "
         f"{steps_said}. Left of the output, {tuple(out.shape)}, stand the weights, and above it v, "
         f"{tuple(v.shape)}.",
     )
-    cell = min(22, (WIDTH - 76) / (head_dim + k_len + v_dim))
-    x_scores = 4 + head_dim * cell + 30
-    x_values = x_scores + k_len * cell + 36
-    middle, right = x_scores + k_len * cell / 2, x_values + v_dim * cell / 2
-    y_keys, y_scores = 44, 44 + head_dim * cell + 46
-    y_weights = y_scores + q_len * cell + 30 + max(1, len(steps)) * 34
-    y_values = y_weights - 46 - k_len * cell
-    c.text(middle, 12, "kᵀ", "name key")
-    c.text(middle, 30, shape_of(k.T), "shape")
-    c.grid(x_scores, y_keys, k.T, "key", cell=cell)
-    c.line((middle, y_keys + head_dim * cell + 5), (middle, y_scores - 22), tip=False)
-    c.text(4 + head_dim * cell / 2, y_scores - 32, "q", "name query")
-    c.text(4 + head_dim * cell / 2, y_scores - 14, shape_of(q), "shape")
-    c.grid(4, y_scores, q, "query", cell=cell)
-    c.line(*_across(4 + head_dim * cell, x_scores, y_scores + q_len * cell / 2))
-    c.text(middle, y_scores - 13, f"{product} {shape_of(scores)}", "shape")
-    c.grid(x_scores, y_scores, scores, "score", cell=cell)
-    y = y_scores + q_len * cell
-    c.line((middle, y + 4), (middle, y_weights - 24))
-    for i, step in enumerate(steps):
-        c.box(middle, y + 24 + 34 * i, _wide(step), 22, step, "plain")
-    c.text(middle, y_weights - 13, f"weights {shape_of(weights)}", "shape")
+    names = {"q": "q", "k": "kᵀ", "v": "v", "product": product, "between": "weights"}
     shut = None if mask is None else weights != 0
-    c.grid(x_scores, y_weights, weights, "score", cell=cell, mask=shut)
-    c.text(right, y_values - 32, "v", "name value")
-    c.text(right, y_values - 14, shape_of(v), "shape")
-    c.grid(x_values, y_values, v, "value", cell=cell)
-    c.line((right, y_values + k_len * cell + 5), (right, y_weights - 24), tip=False)
-    c.line(*_across(x_scores + k_len * cell, x_values, y_weights + q_len * cell / 2))
-    c.text(right, y_weights - 13, f"output {shape_of(out)}", "shape")
-    c.grid(x_values, y_weights, out, "value", cell=cell)
+    draw_products(c, (q, k, v), (scores, weights, out), steps, names, shut)
     return c
+
+
+def feed_forward(formula: Callable, x: Tensor, w_1: Tensor, w_2: Tensor) -> Canvas:
+    """Draw a feed-forward block, number for number, as `attention` is drawn.
+
+    A column of w_1 is what a hidden unit responds to, and the row of w_2 what it then adds: its key
+    and its value, and the token is the query.
+
+    Args:
+        formula: a function of x, w_1 and w_2; it is run.
+        x: (seq_len, d_model).
+        w_1: (d_model, d_ff).
+        w_2: (d_ff, d_model), or any other width.
+
+    Returns:
+        A `Canvas`.
+
+    Raises:
+        ValueError: if `formula` does not multiply x and w_1, and the result with w_2, as plain
+            operations on matrices.
+    """
+    run = watch(formula, x, w_1, w_2)
+    sums, steps, output = _two_products(run, x)
+    sums, hidden, out = sums.got, output.given[0], run.got
+    c = Canvas(
+        f"A feed-forward block of {w_1.size(1)} hidden units",
+        f"x, {shape_of(x)}, stands left of its products with the columns of W₁, {shape_of(w_1)}. "
+        f"Between them and the hidden units: {', then '.join(steps) or 'nothing'}. The hidden "
+        f"units, {shape_of(hidden)}, stand left of the output, {shape_of(out)}, and above it W₂, "
+        f"{shape_of(w_2)}.",
+    )
+    names = {"q": "x", "k": "W₁", "v": "W₂", "product": "x W₁", "between": "hidden"}
+    draw_products(c, (x, w_1.T, w_2), (sums, hidden, out), steps, names)
+    return c
+
+
+def _two_products(run: Run, x: Tensor) -> tuple[Event, list[str], Event]:
+    """The two products of a formula and the names of the steps between them."""
+    found = attention_steps(run.operations())
+    if found is None or x.dim() != 2:
+        raise ValueError(
+            "formula must make scores by one matrix product, and its output from them by another, "
+            f"on matrices; got the operations {[event.name for event in run.operations()]}"
+        )
+    return found
 
 
 def multi_head(layer: nn.Module, *inputs: Tensor, **named) -> Canvas:
@@ -157,7 +168,7 @@ def multi_head(layer: nn.Module, *inputs: Tensor, **named) -> Canvas:
         c.box(180 + 5 * shadow, y + height / 2 - 5 * shadow, 320, height, "", "weights score")
     c.text(180, y + 14, f"{heads} heads, each of them", "name")
     for i, step in enumerate(steps):
-        c.box(180, y + 40 + 30 * i, _wide(step), 22, step, "plain")
+        c.pill(180, y + 40 + 30 * i, step)
     y += height
     if weights is not None:
         c.text(180, y - 12, f"weights {shape_of(weights)}", "shape")
@@ -245,18 +256,9 @@ def _front(run: Run) -> tuple[list[Event], str]:
     return front, last.name
 
 
-def _across(start: float, end: float, y: float) -> tuple[tuple[float, float], ...]:
-    return (start + 5, y), (end - 4, y)
-
-
 def _kind(part: Event, role: str = "score") -> str:
     """How a part's box looks: in its colour, or empty where it has no weights."""
     return f"weights {role}" if part.num_weights else "plain"
-
-
-def _wide(text: str) -> float:
-    """How wide a pill must be for its text."""
-    return 7 * len(text) + 26
 
 
 def _axes(x: Tensor) -> str:

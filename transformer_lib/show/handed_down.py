@@ -55,7 +55,8 @@ class HandedDown:
         self.start = {"w": w, "bias": bias, "distance": distance}
         for name, value in self.start.items():
             low, high, *_ = SLIDERS[name]
-            if not isinstance(value, int | float) or not low <= value <= high:
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not number or not low <= value <= high:
                 raise ValueError(f"{name} must be {low:g} to {high:g}, got {value!r}")
         checks.whole(distance=distance)
         checks.string(caption=caption)

@@ -22,8 +22,10 @@ def memory_boxes(
         said: what is sent, and when; a line for each.
 
     Raises:
-        ValueError: if there is nothing to draw, too many processes, or a part is above `most`.
+        ValueError: if there is nothing to draw, too many processes, a part is above `most`, or a
+            text is none.
     """
+    checks.string(title=title, said=said)
     checks.whole(processes=processes)
     checks.one_of(range(1, 9), processes=processes)
     checks.positive(most=most)

@@ -95,6 +95,7 @@ def check_vit_weights(
         ValueError: naming what is missing, left over or of another shape.
     """
     check_dict(config)
+    checks.flag(head=head)
     d_model, size = config["d_model"], config["patch_size"]
     if config["image_size"] % size:
         raise ValueError(

@@ -31,10 +31,18 @@ def scaling_plot(
         truth: what the target has reached.
 
     Raises:
-        ValueError: if a size or a loss is no number above 0.
+        ValueError: if a size or a loss is no number above 0, or `law` cannot be called.
     """
     given = {"target": target, "guess": guess} | ({} if truth is None else {"truth": truth})
     checks.positive(**given)
+    checks.several(sizes=sizes, losses=losses)
+    checks.positive(**{f"sizes[{n}]": size for n, size in enumerate(sizes)})
+    checks.positive(**{f"losses[{n}]": loss for n, loss in enumerate(losses)})
+    if law is not None:
+        checks.function(law=law)
+    if interval is not None:
+        checks.several(interval=interval)
+        checks.positive(**{f"interval[{n}]": end for n, end in enumerate(interval)})
     values = [*losses, guess, *(interval or ()), *([truth] if truth else [])]
     low, high = math.floor(min(values) * 4 - 0.5) / 4, math.ceil(max(values) * 4) / 4
     first, last = math.log(min(sizes) * 0.9), math.log(target * 1.15)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
+from transformer_lib import checks
 from transformer_lib.show.canvas import Canvas
 from transformer_lib.show.runs import Event, Run, same
 
@@ -207,7 +208,12 @@ def put(canvas: Canvas, part: Event, x, y, width, height, kind, *, note=True, hr
 
 
 def shape_of(x: Tensor) -> str:
-    """A tensor's shape as it stands on an arrow: "(2, 10, 512)"."""
+    """A tensor's shape as it stands on an arrow: "(2, 10, 512)".
+
+    Raises:
+        ValueError: if `x` is no tensor.
+    """
+    checks.tensor(x=x)
     return f"({', '.join(map(str, x.shape))})"
 
 

@@ -32,6 +32,8 @@ class Reading:
     """
 
     def __init__(self, batches: Iterable, *, generators: Sequence[Any], seed: int):
+        if isinstance(batches, str | bytes):
+            raise ValueError(f"batches must be several, as in a list, got {batches!r:.60}")
         self.batches, self.generators = batches, generators
         self.indexed = hasattr(batches, "__getitem__") and not isinstance(batches, IterableDataset)
         if self.indexed:

@@ -49,6 +49,7 @@ def writable_folder(folder: str | os.PathLike) -> Path:
     Raises:
         ValueError: if it cannot.
     """
+    checks.path(checkpoint=folder)
     path = Path(folder).expanduser()
     if not str(folder):
         raise ValueError("checkpoint must be None or a folder, got ''")
@@ -78,7 +79,10 @@ def save_checkpoint(
         ValueError: if `step` is negative, or `state` holds anything else; the checkpoints that
             are there stay as they are.
     """
+    checks.path(folder=folder)
+    checks.module(model=model)
     checks.at_least(0, step=step)
+    checks.mapping(state=state)
     state = plain(state, "state must hold")
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -114,6 +118,7 @@ def latest_checkpoint(folder: str | os.PathLike) -> Checkpoint | None:
     Raises:
         ValueError: if `folder` is a file, or all checkpoints there are damaged.
     """
+    checks.path(folder=folder)
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"folder must be a folder, got the file {folder}")

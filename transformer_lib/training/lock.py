@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from transformer_lib import checks
+
 try:
     import fcntl
 except ImportError:  # Windows
@@ -24,6 +26,7 @@ def locked(folder: Path) -> Iterator[None]:
     Raises:
         ValueError: if another process has the lock.
     """
+    checks.a(Path, folder=folder)
     with open(folder / "lock", "ab") as file:
         try:
             _take(file)

@@ -1,5 +1,6 @@
 """Losses that several recipes share."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -26,8 +27,8 @@ def token_loss(
         Scalar; 0, with a gradient of 0, where all is padding.
 
     Raises:
-        ValueError: if `logits` and `targets` differ in batch or length, or `label_smoothing` is
-            not in [0, 1).
+        ValueError: if `logits` are no numbers with a point, `targets` no ids of int64, they differ
+            in batch, length or device, or `label_smoothing` is not in [0, 1).
     """
     mean = _cross_entropy(logits, targets, pad_id, label_smoothing, "mean")
     return mean if (targets != pad_id).any() else logits.sum() * 0.0
@@ -61,11 +62,21 @@ def _cross_entropy(
     logits: Tensor, targets: Tensor, pad_id: int, label_smoothing: float, reduction: str
 ) -> Tensor:
     checks.probability(label_smoothing=label_smoothing)
+    checks.whole(pad_id=pad_id)
+    checks.floating("logits", logits)
+    if not isinstance(targets, Tensor) or targets.dtype != torch.int64:
+        got = targets.dtype if isinstance(targets, Tensor) else type(targets).__name__
+        raise ValueError(f"targets must be a tensor of int64, got {got}")
+    if targets.device != logits.device:
+        raise ValueError(f"targets must be on {logits.device}, as logits, got {targets.device}")
     if logits.shape[:-1] != targets.shape:
         raise ValueError(
             f"targets must have the shape of logits without the last axis, "
             f"{tuple(logits.shape[:-1])}, got {tuple(targets.shape)}"
         )
+    if targets.device.type == "cpu":  # elsewhere the look would wait for the device
+        counted = targets.masked_fill(targets == pad_id, 0).reshape(1, -1)
+        checks.ids("targets", counted, logits.size(-1))
     return F.cross_entropy(
         logits.flatten(0, -2),
         targets.flatten(),

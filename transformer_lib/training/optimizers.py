@@ -1,12 +1,15 @@
 """Muon for the matrices, AdamW for the rest."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
 
 from transformer_lib import checks
 from transformer_lib.layers.kernels import has_bf16_products
+
+COEFFICIENTS = (3.4445, -4.7750, 2.0315)
+"""They lift small singular values fast and leave all of them between 0.5 and 1.5."""
 
 
 class Muon(torch.optim.Muon):
@@ -22,9 +25,32 @@ class Muon(torch.optim.Muon):
 
     Args, state and groups: as `torch.optim.Muon`.
 
+    Raises:
+        ValueError: if a setting is none.
+
     Source: Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks"
     (https://kellerjordan.github.io/posts/muon/).
     """
+
+    def __init__(
+        self,
+        params: Iterable,
+        lr: float = 1e-3,
+        weight_decay: float = 0.1,
+        momentum: float = 0.95,
+        nesterov: bool = True,
+        ns_coefficients: tuple[float, float, float] = COEFFICIENTS,
+        eps: float = 1e-7,
+        ns_steps: int = 5,
+        adjust_lr_fn: str | None = None,
+    ):
+        checks.several(params=params)
+        checks.not_negative(lr=lr, weight_decay=weight_decay, momentum=momentum)
+        checks.flag(nesterov=nesterov)
+        _check_polynomial(ns_coefficients, ns_steps, eps, "ns_coefficients", "ns_steps")
+        checks.one_of((None, "original", "match_rms_adamw"), adjust_lr_fn=adjust_lr_fn)
+        settings = lr, weight_decay, momentum, nesterov, ns_coefficients, eps, ns_steps
+        super().__init__(params, *settings, adjust_lr_fn)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
@@ -40,7 +66,8 @@ class Muon(torch.optim.Muon):
                     alike.setdefault((weight.shape, weight.device), []).append(weight)
             for weights in alike.values():
                 updates = torch.stack([self._momentum(weight, group) for weight in weights])
-                updates = orthogonalize(updates, group["ns_coefficients"], group["ns_steps"])
+                polynomial = group["ns_coefficients"], group["ns_steps"], group["eps"]
+                updates = orthogonalize(updates, *polynomial)
                 lr = group["lr"] * _shape_factor(weights[0].shape, group["adjust_lr_fn"])
                 for weight, update in zip(weights, updates, strict=True):
                     weight.mul_(1 - group["lr"] * group["weight_decay"])
@@ -58,8 +85,9 @@ class Muon(torch.optim.Muon):
 
 def orthogonalize(
     x: Tensor,
-    coefficients: tuple[float, float, float] = (3.4445, -4.7750, 2.0315),
+    coefficients: tuple[float, float, float] = COEFFICIENTS,
     steps: int = 5,
+    eps: float = 1e-7,
 ) -> Tensor:
     """Bring every singular value of each matrix near 1, and leave its singular vectors alone.
 
@@ -67,25 +95,27 @@ def orthogonalize(
 
     Args:
         x: matrices (..., rows, columns).
-        coefficients: a, b and c. The default ones lift small singular values fast and leave all
-            of them between 0.5 and 1.5.
+        coefficients: a, b and c.
         steps: how often.
+        eps: what a matrix is divided by at least, before the first of them.
 
     Returns:
         Matrices of the same shape and type.
 
     Raises:
-        ValueError: if `x` is no matrix of floating point numbers.
+        ValueError: if `x` is no matrix of floating point numbers, or a setting is none.
 
     Source: Jordan et al. 2024, as `Muon`.
     """
+    checks.tensor(x=x)
+    _check_polynomial(coefficients, steps, eps, "coefficients", "steps")
     if x.dim() < 2 or not x.is_floating_point():
         raise ValueError(f"x must be matrices of floats, got {tuple(x.shape)} of {x.dtype}")
     a, b, c = coefficients
     tall = x.size(-2) > x.size(-1)
     y = x.to(torch.bfloat16) if has_bf16_products(x.device.type) else x.float()
     y = y.mT if tall else y  # XXᵀ is the smaller of the two squares
-    y = y / y.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7)
+    y = y / y.norm(dim=(-2, -1), keepdim=True).clamp(min=eps)
     for _ in range(steps):
         square = y @ y.mT
         y = a * y + (b * square + c * square @ square) @ y
@@ -113,6 +143,7 @@ def muon_and_adamw(
         ValueError: if a rate or the decay is negative or not finite, or no parameter of the model
             wants a gradient.
     """
+    checks.module(model=model)
     checks.not_negative(lr=lr, adamw_lr=adamw_lr, weight_decay=weight_decay)
     looked_up = {
         weight
@@ -137,6 +168,15 @@ def muon_and_adamw(
         groups = [group for group in groups if group["params"]]
         optimizers.append(torch.optim.AdamW(groups, lr=adamw_lr, betas=(0.9, 0.98), fused=True))
     return optimizers
+
+
+def _check_polynomial(coefficients: tuple, steps: int, eps: float, *names: str) -> None:
+    checks.several(**{names[0]: coefficients})
+    if len(coefficients) != 3:
+        raise ValueError(f"{names[0]} must be three numbers, got {coefficients}")
+    checks.finite(**{f"{names[0]}[{n}]": c for n, c in enumerate(coefficients)})
+    checks.at_least(0, **{names[1]: steps})
+    checks.positive(eps=eps)
 
 
 def _shape_factor(shape: torch.Size, adjust: str | None) -> float:

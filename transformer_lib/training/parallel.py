@@ -11,6 +11,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from transformer_lib import checks
+
 
 def world() -> int:
     """Number of processes."""
@@ -28,8 +30,7 @@ def check_module(model: nn.Module) -> None:
     Raises:
         ValueError: if it is none.
     """
-    if not isinstance(model, nn.Module):
-        raise ValueError(f"model must be a module, got {type(model).__name__}")
+    checks.module(model=model)
 
 
 def is_sharded(model: nn.Module) -> bool:

@@ -14,6 +14,8 @@ from typing import Any
 
 import torch
 
+from transformer_lib import checks
+
 
 def random_state(generators: Sequence[Any] = ()) -> dict[str, Any]:
     """Where all random numbers stand.
@@ -24,7 +26,11 @@ def random_state(generators: Sequence[Any] = ()) -> dict[str, Any]:
 
     Returns:
         Tensors, numbers and lists, for `set_random_state`.
+
+    Raises:
+        ValueError: as `check_generators`.
     """
+    check_generators(generators)
     numpy = sys.modules.get("numpy")  # nobody has drawn from what nobody has imported
     return {
         "cpu": torch.get_rng_state(),
@@ -69,6 +75,9 @@ class OwnRandomNumbers:
 
     Args:
         seed: where it begins.
+
+    Raises:
+        ValueError: as `seed_all`.
     """
 
     def __init__(self, seed: int):
@@ -86,7 +95,12 @@ class OwnRandomNumbers:
 
 
 def seed_all(seed: int) -> None:
-    """Begin all random numbers anew: torch's, Python's, and numpy's where it is in use."""
+    """Begin all random numbers anew: torch's, Python's, and numpy's where it is in use.
+
+    Raises:
+        ValueError: if `seed` is negative, for which Python would take the positive one.
+    """
+    checks.at_least(0, seed=seed)
     torch.manual_seed(seed)
     random.seed(seed)
     if "numpy" in sys.modules:
@@ -115,6 +129,7 @@ def check_generators(generators: Sequence[Any]) -> None:
     Raises:
         ValueError: naming its kind.
     """
+    checks.several(generators=generators)
     for generator in generators:
         if not any(hasattr(generator, n) for n in ("get_state", "getstate", "bit_generator")):
             raise ValueError(

@@ -29,6 +29,11 @@ class Rates:
         schedule: Callable[[int], float] | None,
         steps: int,
     ):
+        checks.module(model=model)
+        if schedule is not None:
+            checks.function(schedule=schedule)
+        if not isinstance(optimizer, Optimizer):
+            checks.several(optimizer=optimizer)
         self.optimizers = [optimizer] if isinstance(optimizer, Optimizer) else list(optimizer)
         if not self.optimizers or not all(isinstance(o, Optimizer) for o in self.optimizers):
             raise ValueError(f"optimizer must be one of torch's or several, got {optimizer!r}")

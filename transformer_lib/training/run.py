@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from transformer_lib import checks
 from transformer_lib.training import parallel
 from transformer_lib.training.batches import Reading
 from transformer_lib.training.checkpoints import (
@@ -69,6 +70,9 @@ class Run:
         generators: Sequence[Any],
         settings: dict[str, Any],
     ):
+        checks.function(loss=loss)
+        if evaluate is not None:
+            checks.function(evaluate=evaluate)
         check_generators(generators)
         self.model, self.loss, self.rates, self.evaluate = model, loss, rates, evaluate
         self.steps, self.every, self.settings = steps, every, settings
@@ -267,6 +271,7 @@ class Run:
 @contextmanager
 def modes_kept(model: nn.Module) -> Iterator[None]:
     """Afterwards every part of the model is in training or evaluation mode as before."""
+    checks.module(model=model)
     modes = [(module, module.training) for module in model.modules()]
     try:
         yield

@@ -37,7 +37,13 @@ class SegmentLoss:
         return f"SegmentLoss(last_half={self.last_half})"
 
     def __call__(self, model: nn.Module, batch: Segment) -> Tensor:
-        """Read the segment, and remember it."""
+        """Read the segment, and remember it.
+
+        Raises:
+            ValueError: if there is no model or no segment.
+        """
+        checks.module(model=model)
+        checks.a(Segment, batch=batch)
         memories = self._memories[model.training]
         memory = None if batch.first else memories.get(batch.group)
         if memory is not None:  # one from a checkpoint lies on the CPU
@@ -52,5 +58,10 @@ class SegmentLoss:
         return {group: list(memory) for group, memory in self._memories[True].items()}
 
     def load_state_dict(self, state: dict[int, list[Tensor]]) -> None:
-        """Go on with the memories of `state_dict`."""
+        """Go on with the memories of `state_dict`.
+
+        Raises:
+            ValueError: if `state` is no dict.
+        """
+        checks.mapping(state=state)
         self._memories[True] = {group: tuple(memory) for group, memory in state.items()}

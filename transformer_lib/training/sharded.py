@@ -23,6 +23,7 @@ from torch.distributed.checkpoint.state_dict import get_state_dict, set_state_di
 from torch.distributed.fsdp import fully_shard
 from torch.optim import Optimizer
 
+from transformer_lib import checks
 from transformer_lib.layers.encoder import Stack
 from transformer_lib.training import parallel
 from transformer_lib.training.plain import plain
@@ -81,6 +82,7 @@ def save_sharded(
         ValueError: if `model` or `optimizers` are none.
     """
     check_generators(generators)
+    checks.path(folder=folder)
     folder = Path(folder)
     with _alone_too():
         dcp.save(_state(model, optimizers), checkpoint_id=folder)
@@ -113,6 +115,7 @@ def load_sharded(
         ValueError: if there is no whole checkpoint, or `model` or `optimizers` are none.
     """
     check_generators(generators)
+    checks.path(folder=folder)
     folder = Path(folder)
     if not (folder / ".metadata").is_file():  # it is written last
         raise ValueError(f"folder must hold a whole checkpoint of save_sharded, got {folder}")
