@@ -65,6 +65,7 @@ RIGHT = [
     ("LookUp.(keys|values)", "half|float64"),
     ("(choosing|quantize|measure)\\..*", "half|float64|extra axis"),
     ("DigitReader.samples", "half|float64"),
+    ("training_step.x", "half|float64|NaN"),  # numbers of any precision
     ("token_loss.logits", "half|float64"),
     ("attention.(q|k|v)", "extra axis"),
     ("FeedForward.forward.x|(GPT|Transformer).logits.features|unit_vectors.x", "extra axis"),  # (…)

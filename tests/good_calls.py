@@ -37,6 +37,7 @@ from transformer_lib.show.quantize import pack
 SMALL = {"d_model": 8, "num_heads": 2, "num_layers": 1, "d_ff": 16}
 PAIR = {"d_model": 8, "num_heads": 2, "num_encoder_layers": 1, "num_decoder_layers": 1, "d_ff": 16}
 VERSES = [Pair("das Haus", "the house", (1, n, 1)) for n in range(9)]
+SIGMOID = nn.Sigmoid()
 WORDS = Vocabulary(("a", "b", "c", "d"), special=True)
 
 
@@ -425,6 +426,13 @@ GOOD = {
     "HandedDown.w": lambda: 0.5,
     "HandedDown.bias": lambda: 2.0,
     "HandedDown.distance": lambda: 20,
+    "moments.kept": lambda: [True, False],
+    "Checkpoints.num_layers": lambda: 3,
+    "Checkpoints.inside": lambda: {"1 unit": 1},
+    "Checkpoints.caption": lambda: "Move.",
+    "training_step.layers": lambda: [SIGMOID],
+    "training_step.x": lambda: torch.ones(1, 2, 3),
+    "training_step.forward": lambda: SIGMOID,
     "slideshow.labels": lambda: ["1"],
     "attention_grid.rows": lambda: None,
     "attention_grid.columns": lambda: None,

@@ -29,6 +29,8 @@ IN_FORM = [
     "14_vit",
     "20_recurrence",
     "21_relative_positions",
+    "22_transformer_xl",
+    "23_memory",
     "25_scaling",
     "26_which_attention",
     "28_own_data",
