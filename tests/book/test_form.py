@@ -33,6 +33,7 @@ IN_FORM = [
     "23_memory",
     "25_scaling",
     "26_which_attention",
+    "27_pretrained",
     "28_own_data",
 ]
 

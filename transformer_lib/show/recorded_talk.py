@@ -74,8 +74,8 @@ class RecordedTalk:
         questions = _choice("You ask", "q", key, self.questions)
         models = _choice("The model", "m", key, list(self.talks))
         return (
-            f'<style>{STYLE}{shown}</style><div class="tlq" id="{key}">{questions}{models}'
-            f"{body}</div>"
+            f'<style>{STYLE}{shown}</style><div class="tlq" data-play id="{key}">'
+            f"{questions}{models}{body}</div>"
         )
 
     def __repr__(self) -> str:
