@@ -32,6 +32,7 @@ IN_FORM = [
     "21_relative_positions",
     "22_transformer_xl",
     "23_memory",
+    "24_training_problems",
     "25_scaling",
     "26_which_attention",
     "28_own_data",
