@@ -28,6 +28,7 @@ IN_FORM = [
     "12_sentiment",
     "13_translation",
     "14_vit",
+    "16_segmentation",
     "20_recurrence",
     "21_relative_positions",
     "22_transformer_xl",
