@@ -24,6 +24,7 @@ IN_FORM = [
     "08_decoding",
     "09_recurrent",
     "10_gpt",
+    "11_bert",
     "12_sentiment",
     "13_translation",
     "14_vit",
