@@ -93,7 +93,7 @@ class Diagnosis:
         data = json.dumps(told, ensure_ascii=False).replace("<", "\\u003c")
         css, script = ((_STATIC / f"diagnosis.{kind}").read_text("utf-8") for kind in ("css", "js"))
         return (
-            f'<figure class="dx" id="{own}" aria-label="Diagnosis"><style>{css}</style>'
+            f'<figure class="dx" data-play id="{own}" aria-label="Diagnosis"><style>{css}</style>'
             f"<figcaption>{escape(self.caption)}</figcaption>"
             f'<div class="dx-cards">{cards}</div><ul class="dx-names">{names}</ul>'
             f'<div class="dx-panel"></div><p class="dx-said" aria-live="polite"></p>'
