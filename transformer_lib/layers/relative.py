@@ -60,7 +60,7 @@ class RelativeAttention(MultiHeadAttention):
         super().__init__(d_model, num_heads, dropout=dropout, bias=False, causal=True)
         checks.probability(position_dropout=position_dropout)
         self.positions = RelativePositions(d_model) if positions is None else positions
-        checks.a(RelativePositions, positions=self.positions)
+        checks.module(positions=self.positions)
         if self.positions.width != d_model:
             raise ValueError(f"positions must have d_model = {d_model}, got {self.positions.width}")
         self.position_dropout = nn.Dropout(position_dropout)
@@ -216,14 +216,8 @@ def relative_shift(scores: Tensor) -> Tensor:
     Returns:
         (…, q_len, k_len), queries being the last of the keys.
 
-    Raises:
-        ValueError: if there are fewer than two axes.
-
     Source: Dai et al. 2019, Appendix B.
     """
-    checks.tensor(scores=scores)
-    if scores.dim() < 2:
-        raise ValueError(f"scores must be (…, q_len, k_len + 1), got {tuple(scores.shape)}")
     q_len, k_len = scores.size(-2), scores.size(-1) - 1
     return scores.flatten(-2)[..., q_len:].unflatten(-1, (q_len, k_len))
 
