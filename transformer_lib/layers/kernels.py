@@ -104,7 +104,9 @@ def _by_heads(q: Tensor, k: Tensor, v: Tensor, *, causal: bool, dropout: float) 
     q_len, k_len = q.size(-2), k.size(-2)
     at_once = torch.is_grad_enabled() or torch.compiler.is_compiling()
     count = q.size(0) * q.size(1) if at_once else SCORES // (q_len * k_len)
-    future = q.new_full((q_len, k_len), -torch.inf).triu(1 + k_len - q_len)
+    future = q.new_zeros(())  # not looked at where beta is 0
+    if causal:
+        future = q.new_full((q_len, k_len), -torch.inf).triu(1 + k_len - q_len)
     scaled = {"beta": int(causal), "alpha": 1 / math.sqrt(q.size(-1))}
 
     def some(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
