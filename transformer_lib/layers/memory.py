@@ -103,14 +103,12 @@ def remember(
     return tuple(kept)
 
 
-def check_memory(
-    memory: Sequence[Tensor], layers: int, batch: int, d_model: int, device: torch.device
-) -> None:
-    """Refuse what is no memory of a model of these sizes.
+def check_memory(memory: Sequence[Tensor], layers: int, ids: Tensor, d_model: int) -> None:
+    """Refuse what cannot be the memory of a model of these sizes that is to read these ids.
 
     Raises:
         ValueError: if it is not a tensor (batch, any length, d_model) for each layer, all of one
-            length and on this device.
+            length and on the device of `ids`.
     """
     checks.several(memory=memory)
     if len(memory) != layers:
@@ -118,12 +116,12 @@ def check_memory(
             f"memory must have a tensor for each of num_layers = {layers} layers, got {len(memory)}"
         )
     checks.tensor(**{f"memory[{n}]": x for n, x in enumerate(memory)})
-    wanted = (batch, memory[0].size(1), d_model)
+    wanted = (ids.size(0), memory[0].size(1), d_model)
     for n, x in enumerate(memory):
         if x.shape != wanted:
             raise ValueError(
-                f"memory[{n}] must be (batch = {batch}, mem_len = {wanted[1]}, "
+                f"memory[{n}] must be (batch = {wanted[0]}, mem_len = {wanted[1]}, "
                 f"d_model = {d_model}), got {tuple(x.shape)}"
             )
-        if x.device != device:
-            raise ValueError(f"memory[{n}] must be on {device}, as ids, got {x.device}")
+        if x.device != ids.device:
+            raise ValueError(f"memory[{n}] must be on {ids.device}, as ids, got {x.device}")

@@ -286,4 +286,4 @@ class TransformerXL(nn.Module):
                 f"got {tuple(targets.shape)}"
             )
         if memory is not None and not isinstance(memory, MemoryCache):
-            check_memory(memory, len(self.layers), ids.size(0), self.config.d_model, ids.device)
+            check_memory(memory, len(self.layers), ids, self.config.d_model)

@@ -11,6 +11,8 @@ import re
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from transformer_lib import checks
+
 STYLE = {
     "svg.fonttype": "none",  # letters, not their outlines
     "svg.hashsalt": "transformer_lib",  # the same names of parts in every run
@@ -31,7 +33,13 @@ def part_of_page(svg: str, alt: str) -> str:
     Args:
         svg: the whole file.
         alt: what it shows, in words.
+
+    Raises:
+        ValueError: if `svg` is no SVG, or `alt` no text.
     """
+    checks.string(svg=svg, alt=alt)
+    if "<svg" not in svg:
+        raise ValueError(f"svg must have a tag <svg>, got {svg[:60]!r}")
     svg = _FOR_ALL.sub("", svg[svg.index("<svg") :])
     svg = _COLOR.sub(r"var(--c-\1, #\1)", svg)
     svg = _PATH.sub(lambda path: re.sub(r"(\.\d\d)\d+", r"\1", path[0]), _NAMES.sub("", svg))
@@ -40,7 +48,12 @@ def part_of_page(svg: str, alt: str) -> str:
 
 
 def drawn(figure: Figure, alt: str) -> str:
-    """A figure as a part of a page."""
+    """A figure as a part of a page.
+
+    Raises:
+        ValueError: if `figure` is no Figure, or `alt` no text.
+    """
+    checks.a(Figure, figure=figure)
     file = io.StringIO()
     with mpl.rc_context(STYLE):
         figure.savefig(file, format="svg", transparent=True, metadata=METADATA)
