@@ -30,6 +30,7 @@ IN_FORM = [
     "14_vit",
     "16_segmentation",
     "17_clip",
+    "18_decision_transformer",
     "20_recurrence",
     "21_relative_positions",
     "22_transformer_xl",
