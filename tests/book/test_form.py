@@ -54,7 +54,7 @@ MEASURE = """() => {
     .filter((box) => box.width > 60)
     .map((box) => (box.top + scrollY) / innerHeight));
   return {
-    drawing: first(".cell_output svg"),
+    drawing: first(".cell_output svg:not(.plot)"),
     toy: first("[data-play], .cell_output .widget-subarea"),
     screens: document.documentElement.scrollHeight / innerHeight,
   };
