@@ -30,6 +30,7 @@ IN_FORM = [
     "14_vit",
     "16_segmentation",
     "17_clip",
+    "18_decision_transformer",
     "20_recurrence",
     "21_relative_positions",
     "22_transformer_xl",
@@ -54,7 +55,7 @@ MEASURE = """() => {
     .filter((box) => box.width > 60)
     .map((box) => (box.top + scrollY) / innerHeight));
   return {
-    drawing: first(".cell_output svg"),
+    drawing: first(".cell_output svg:not(.plot)"),
     toy: first("[data-play], .cell_output .widget-subarea"),
     screens: document.documentElement.scrollHeight / innerHeight,
   };
