@@ -48,7 +48,7 @@ SKIPPED = {
     "learning": "reads a file of the user's, refused line by line in test_learning",
     "LineJudge|line_judge": "takes words and numbers of a table",
     "kernels": "are called by attention alone, behind its checks",
-    "decay|split_heads|join_heads|state_before": "are called by layers alone, behind their checks",
+    "check_memory|decay|split_heads|join_heads|state_before": "are called within, behind checks",
     "downloads": "ask the network",
     "load_cifar10|load_captions|load_fashion_mnist|load_tiny_shakespeare": "ask the network",
     "use_style|plot": "draw, and take nothing but axes",

@@ -189,6 +189,7 @@ UNPLACED = ViT(replace(VIT_CONFIG, positions="none")).state_dict()
         ({"weights": {"x": torch.ones(2)}}, "weights must hold head.weight, got x"),
         ({"order": [2, 0, 1]}, r"order must be a list of the numbers 0 to 3, .* got \[2, 0, 1\]"),
         ({"order": [2, 0, 1, 1]}, r"order must .* got \[2, 0, 1, 1\]"),
+        ({"order": [2, 0, 3, 1, 1]}, r"order must .* got \[2, 0, 3, 1, 1\]"),
         ({"order": (2, 0, 3, 1)}, r"order must be a list"),
         (
             {"config": {"positions": "none"}, "weights": UNPLACED, "order": [2, 0, 3, 1]},

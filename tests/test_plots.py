@@ -30,17 +30,21 @@ def test_style_is_transparent_and_as_wide_as_the_text():
 
 
 def test_style_in_a_notebook_sets_the_inline_backend(monkeypatch):
-    ran = []
+    set_to = {}
 
     class Shell:
         def run_line_magic(self, *command):
-            ran.append(command)
-            if command == ("matplotlib", "inline"):
-                mpl.rcParams["figure.dpi"] = 72  # what the real one does, once a session
+            assert command == ("matplotlib", "inline")
+            mpl.rcParams["figure.dpi"] = 72  # what the real one does, once a session
 
     monkeypatch.setattr(builtins, "get_ipython", Shell, raising=False)
+    monkeypatch.setattr(
+        "matplotlib_inline.backend_inline.set_matplotlib_formats",
+        lambda *formats, **options: set_to.update(formats=formats, **options),
+    )
     plots.use_style()
-    assert [command[0] for command in ran] == ["matplotlib", "config"]
+    assert set_to["formats"] == ("svg",)
+    assert set_to["metadata"]["Date"] is None
     assert mpl.rcParams["figure.dpi"] == 200
 
 

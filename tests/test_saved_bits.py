@@ -73,6 +73,7 @@ def test_names_and_letters_are_text_on_the_page():
         ({"bits": {}}, "bits must have the same lengths of the memory"),
         ({"bits": {"a": {0: NONE}, "b": {4: OWN}}}, "bits must have the same lengths"),
         ({"bits": {"a": {4: OWN, 0: NONE}}}, r"lengths that ascend from 0, got \[4, 0\]"),
+        ({"bits": {"a": {0: NONE, 8: OWN, 4: OWN}}}, r"that ascend from 0, got \[0, 8, 4\]"),
         ({"bits": {"a": {0: NONE, 4: OWN[:3]}}}, r"bits\['a'\]\[4\] must be 8 finite numbers"),
         ({"bits": {"a": {0: NONE, 4: OWN / 0}}}, r"bits\['a'\]\[4\] must be 8 finite numbers"),
         ({"bits": {"a": {0: NONE, 4: 1.0}}}, r"bits\['a'\]\[4\] must be a tensor"),

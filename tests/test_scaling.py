@@ -95,6 +95,14 @@ def test_the_interval_holds_the_truth_about_as_often_as_it_says():
     assert 0.6 <= hits / 40 <= 0.95
 
 
+def test_the_interval_of_a_small_share_is_narrow():
+    losses = noisy(PowerLaw(1.5, 700.0, 0.7), 0.01, seed=0)
+    (low, high), (least, most) = (
+        prediction_interval(SIZES, losses, 220_000, share=share, draws=200) for share in (0.2, 0.9)
+    )
+    assert 0 < high - low < 0.3 * (most - least)
+
+
 @pytest.mark.parametrize(
     ("sizes", "losses", "options", "message"),
     [

@@ -131,7 +131,7 @@ def _by_headings(text: str) -> list[tuple[int, float]]:
 
 def _pictures(cell: dict) -> int:
     """How many drawings, figures and widgets a cell puts out."""
-    kinds = ("image/png", "text/html", "application/vnd.jupyter.widget-view+json")
+    kinds = ("image/svg+xml", "text/html", "application/vnd.jupyter.widget-view+json")
     return sum(any(kind in out.get("data", {}) for kind in kinds) for out in cell["outputs"])
 
 

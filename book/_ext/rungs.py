@@ -18,7 +18,7 @@ NOTE = (
     "two layers with feed-forward, plus sign and norm are. All six read these verses once, in "
     "pieces of {piece} characters; the Transformer-XL alone carries a memory from piece to piece. "
     "A GPT whose window slides reads all twice, and pays {sliding:.2f}. The chat model has no "
-    "number: it reads other tokens, and has read other books, perhaps this one among them."
+    "number: it has read other books, perhaps this one among them."
 )
 
 

@@ -59,7 +59,7 @@ def output_text(output: dict, alt: str) -> str:
     data = {kind: "".join(text) for kind, text in output["data"].items() if not _is_json(kind)}
     if "application/vnd.jupyter.widget-view+json" in output["data"]:
         return f"[Widget: {alt or 'in the page it answers to pointer and keyboard'}]"
-    if "image/png" in data:
+    if "image/svg+xml" in data:
         return f"[Figure: {alt}]"
     if "text/html" in data:
         return f"[Drawing: {alt or ' '.join(_descriptions(data['text/html']))}]"

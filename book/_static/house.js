@@ -37,14 +37,9 @@ document.addEventListener("click", (event) => {
 
 // Figures that are wider than a phone scroll in a box of their own, which must take the focus.
 addEventListener("load", () => {
-  for (const box of document.querySelectorAll("div.cell_output:has(> img)"))
+  for (const box of document.querySelectorAll("div.cell_output:has(> .plot)"))
     if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
 });
-// So do those of a slide show, which come when their widget is drawn.
-if (matchMedia("(max-width: 600px)").matches)
-  new MutationObserver(() => {
-    for (const slide of document.querySelectorAll(".tl-slide")) slide.parentElement.tabIndex = 0;
-  }).observe(document, { childList: true, subtree: true });
 
 // Code that scrolls must take the focus; the theme only looks at what is unfolded at first.
 document.addEventListener(

@@ -24,7 +24,7 @@ from transformer_lib.show import whole
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PRINTED = [new_output("stream", text="0.12\n")]
-PICTURE = [new_output("display_data", data={"image/png": ""})]
+PICTURE = [new_output("display_data", data={"image/svg+xml": ""})]
 
 
 @pytest.mark.parametrize(

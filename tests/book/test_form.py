@@ -28,9 +28,11 @@ IN_FORM = [
     "12_sentiment",
     "13_translation",
     "14_vit",
+    "15_detection",
     "16_segmentation",
     "17_clip",
     "18_decision_transformer",
+    "19_long_range",
     "20_recurrence",
     "21_relative_positions",
     "22_transformer_xl",
@@ -55,7 +57,7 @@ MEASURE = """() => {
     .filter((box) => box.width > 60)
     .map((box) => (box.top + scrollY) / innerHeight));
   return {
-    drawing: first(".cell_output svg"),
+    drawing: first(".cell_output svg:not(.plot)"),
     toy: first("[data-play], .cell_output .widget-subarea"),
     screens: document.documentElement.scrollHeight / innerHeight,
   };

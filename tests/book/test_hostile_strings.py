@@ -117,7 +117,7 @@ def test_hostile_strings_are_shown_and_do_nothing(browser, page):
         assert option.text_content().split() == HOSTILE[i].split()
         chooser.select_option(index=i)
         tab.wait_for_function(
-            "alt => document.querySelector('img.tls-picture').alt === alt", arg=HOSTILE[i]
+            "alt => document.querySelector('.tls .plot').ariaLabel === alt", arg=HOSTILE[i]
         )
     assert tab.locator(".widget-subarea").count() == 3
     assert words in tab.locator(".widget-subarea").nth(2).text_content()  # the caption

@@ -106,7 +106,7 @@ def test_explorer_table_says_what_the_tokens_show(tab):
 
 def test_slides_stay_legible_on_a_phone(open_page):
     tab = open_page("notebooks/20_recurrence.html", width=390)
-    slides = tab.locator("img.tls-picture")
+    slides = tab.locator(".tls .plot")
     slides.first.wait_for()
     for slide in slides.locator("visible=true").all():
         assert slide.bounding_box()["width"] > 500
@@ -124,8 +124,8 @@ def test_slideshows_answer_to_keys_and_choice(tab):
         seen = set()
 
         def note(show=show, seen=seen):
-            picture = show.locator("img")
-            seen.add((picture.get_attribute("src"), picture.get_attribute("alt")))
+            picture = show.locator(".plot")
+            seen.add((picture.inner_html(), picture.get_attribute("aria-label")))
 
         control = show.locator("input, select")
         assert control.evaluate("c => c.labels.length") == 1

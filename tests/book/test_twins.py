@@ -21,6 +21,7 @@ def shown(**data: str) -> dict:
 
 
 PRINTED = {"output_type": "stream", "text": ["1\n", "2\n"]}
+PLOT = shown(**{"image/svg+xml": "<svg/>"})
 DRAWN = "<svg><title>A layer</title><desc>Two &amp; two.</desc><title>one cell</title></svg>"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -32,7 +33,9 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
         (code("1 + 1"), "```python\n1 + 1\n```"),
         (code("f()", PRINTED), "```python\nf()\n```\n\n```text\n1\n2\n```"),
         (
-            code("plot()", shown(image__png="iVBO"), mystnb={"image": {"alt": "A line."}}),
+            code(
+                "plot()", shown(**{"image/svg+xml": "<svg/>"}), mystnb={"image": {"alt": "A line."}}
+            ),
             "```python\nplot()\n```\n\n[Figure: A line.]",
         ),
         (code("d", shown(text__html=DRAWN)), "```python\nd\n```\n\n[Drawing: A layer Two & two.]"),

@@ -49,7 +49,7 @@ FAULTS = [
         "next token: the least likely on top",
         "softmax(dim=0).sort(descending=True)",
         "softmax(dim=0).sort()",
-        "the_bars_are_the_models_probabilities",
+        "the_bars_are_the_models_probabilities_likeliest_first",
     ),
     _next(
         "next token: of the tail only the likeliest counts",

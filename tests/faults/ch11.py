@@ -23,7 +23,7 @@ FAULTS = [
         "the vocabulary knows the test",
         "for verse in parts[0] for word",
         "for verse in verses for word",
-        "the_vocabulary_is_of_the_training_part",
+        "the_vocabulary_is_of_the_training_part_and_of_what_stands_there_often",
     ),
     _words(
         "a capital after a full stop makes a name",
@@ -61,13 +61,13 @@ FAULTS = [
         "special tokens are asked for",
         "drawn & ~torch.isin(ids, never) & (ids != pad_id)",
         "drawn & (ids != pad_id)",
-        "what_is_hidden_is_behind_the_mask",
+        "what_is_hidden_is_behind_the_mask_and_only_that",
     ),
     _hidden(
         "dropout during the exam",
         "    model.eval()\n",
         "    model.train()\n",
-        "a_model_is_asked_at_the_hidden_places",
+        "a_model_is_asked_at_the_hidden_places_in_their_order_and_stays_in_its_mode",
     ),
     _hidden(
         "the product forgets how frequent a word is",
@@ -92,7 +92,7 @@ FAULTS = [
         "recall of all in place of some",
         "there = true & among",
         "there = true",
-        "recall_is_that_of_scikit_learn",
+        "recall_is_that_of_scikit_learn_on_those_that_are_looked_at",
     ),
     # --- the page
     _page(
@@ -118,7 +118,7 @@ FAULTS = [
         "trained on dev too",
         "rows_of(data, data.train), hide",
         "rows_of(data, data.train + data.dev), hide",
-        "only_the_training_part_is_trained_on",
+        "only_the_training_part_is_trained_on_and_nothing_special_is_hidden",
     ),
     _weights(
         "a head is saved without what it stands on",

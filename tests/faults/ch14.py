@@ -36,7 +36,7 @@ FAULTS = [
     _read("a batch is taken", "picture.shape[:2] != (1, 1)", "picture.size(1) != 1", REFUSED),
     _read("a picture passes for patches", "if patches.dim() != 3 or", "if False and", REFUSED),
     _models("a place may be missing", " or {*range(count)} - {*order}", "", ORDER),
-    _models("an order may be too short", " or len(order) != count", "", ORDER),
+    _models("an order may be too long", " or len(order) != count", "", ORDER),
     _models(
         "positions need not be learned", "if not learned or not is_list", "if not is_list", ORDER
     ),

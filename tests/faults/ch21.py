@@ -6,8 +6,8 @@ _ruler = faults_of("show/ruler.py", "test_ruler.py")
 _drawn = faults_of("show/distances.py", "test_distances.py")
 _asked = faults_of("exercises/chapter_21.py", "test_exercises_21.py")
 
-BARS = "a_bar_is_a_score_of_the_query"
-SUM = "four_tables_add_up_to_the_scores"
+BARS = "a_bar_is_a_score_of_the_query_and_none_stands_ahead_of_it"
+SUM = "four_tables_add_up_to_the_scores_and_the_weights_are_the_layers"
 FOLLOWED = "every_number_is_followed_through_the_shift"
 KNOWN = "an_answer_is_known_however_it_is_written"
 TOLD = "an_unknown_mistake_is_told_a_property"

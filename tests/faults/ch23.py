@@ -63,7 +63,6 @@ FAULTS = [
         "part.register_forward_hook(leave)",
         WEIGHTS,
     ),
-    _drawn("memory: what is kept later counts as kept", "{*packed}\n", "packed\n", AGAIN),
     _drawn("memory: turns begin anew", "before + place + 1", "place + 1", AGAIN),
     _drawn(
         "memory: every box is filled", 'if call.kept else "frame"', 'if True else "frame"', AGAIN

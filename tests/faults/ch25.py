@@ -4,7 +4,6 @@ from faults.fault import faults_of
 
 _scaling = faults_of("measure/scaling.py", "test_scaling.py")
 _sharded = faults_of("training/sharded.py", "test_sharded.py")
-_step = faults_of("training/step.py", "test_sharded.py")
 _parallel = faults_of("training/parallel.py", "test_sharded.py")
 _choice = faults_of("show/choice.py", "test_choice.py")
 _boxes = faults_of("show/memory_boxes.py", "test_memory_boxes.py")
@@ -15,8 +14,18 @@ LINE = "the_line_is_the_one_of_least_squares"
 SAME = "in_parts_it_is_whole_copies_and_one_process"
 
 FAULTS = [
-    _scaling("going backward costs nothing", "(6 * parameters", "(2 * parameters", "flops"),
-    _scaling("attention forward alone", "+ 12 * num_layers", "+ 4 * num_layers", "flops"),
+    _scaling(
+        "going backward costs nothing",
+        "(6 * parameters",
+        "(2 * parameters",
+        "flops_are_those_that_torch_counts",
+    ),
+    _scaling(
+        "attention forward alone",
+        "+ 12 * num_layers",
+        "+ 4 * num_layers",
+        "flops_are_those_that_torch_counts",
+    ),
     _scaling("a law falls the wrong way", "size**-self.exponent", "size**self.exponent", AGAIN),
     _scaling(
         "of all floors the first",
@@ -30,44 +39,43 @@ FAULTS = [
         "errors are not dealt out anew",
         "dealt = errors[torch.randint(count, (draws, count), generator=generator)]",
         "dealt = errors.expand(draws, count)",
-        "the_interval_grows",
+        "the_interval_grows_with_the_noise_and_with_the_distance",
     ),
-    _scaling("one end twice", "(1 + share) / 2]", "(1 - share) / 2]", "the_interval_grows"),
+    _scaling(
+        "one end twice",
+        "(1 + share) / 2]",
+        "(1 - share) / 2]",
+        "the_interval_grows_with_the_noise_and_with_the_distance",
+    ),
     _scaling(
         "the share counts once",
         "[(1 - share) / 2,",
         "[(1 - share) / 20,",
-        "the_interval_holds_the_truth_about_as_often",
+        "the_interval_of_a_small_share_is_narrow",
     ),
     _sharded(
         "a layer that is sharded is not looked for",
         "if parallel.is_sharded(model):",
         "if False:",
-        "a_sharded_model_needs_processes",
+        "a_sharded_model_needs_processes_and_is_sharded_once",
     ),
     _sharded(
         "every process goes on with the first one's random numbers",
         'f"process-{parallel.rank()}.pt", weights_only=True)',
         '"process-0.pt", weights_only=True)',
-        "dropout_differs_by_process",
+        "dropout_differs_by_process_and_goes_on",
     ),
     _sharded(
         "what is lost is not said",
         'if own["processes"] != parallel.world():',
         "if False:",
-        "what_two_have_written_goes_on_in_one_and_says",
+        "what_two_have_written_goes_on_in_one_and_says_what_is_lost",
     ),
     _sharded(
         "generators of one's own are forgotten",
         'set_random_state(own["random"], generators)',
         'set_random_state(own["random"] | {"generators": []}, ())',
-        "generators_of_ones_own",
-    ),
-    _step(
-        "each process tells the length of its own part",
-        "return parallel.whole(norm).item()",
-        "return parallel.own(norm).item()",
-        SAME,
+        "generators_of_ones_own_go_on",
     ),
     _parallel(
         "a sharded model is wrapped too",
@@ -91,13 +99,18 @@ FAULTS = [
         "two choices share a name",
         "(self.label + parts).encode()",
         "b''",
-        "two_on_one_page_do_not_answer",
+        "two_on_one_page_do_not_answer_for_each_other",
     ),
-    _boxes("sides are bytes", "math.sqrt(size / most)", "(size / most)", "areas_are_bytes"),
+    _boxes(
+        "sides are bytes",
+        "math.sqrt(size / most)",
+        "(size / most)",
+        "areas_are_bytes_for_each_process",
+    ),
     _plot(
         "sizes stand on a plain axis",
         "right = (math.log(size) - first) / (last - first)",
         "right = size / target / 1.15",
-        "points_stand",
+        "points_stand_where_their_numbers_say",
     ),
 ]

@@ -328,7 +328,7 @@ FAULTS = [
         "self._score(self.final_norm(x), targets)",
         "dropout_falls_on_the_features_too",
     ),
-    _transformer_xl(
+    _memory(
         "memory of another batch is let through",
         "if x.shape != wanted:",
         "if False:",

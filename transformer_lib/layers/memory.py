@@ -101,3 +101,27 @@ def remember(
         parts = [x] if old is None else [old[:, max(0, old.size(1) - room) :], x]
         kept.append(torch.cat([part.detach() for part in parts], dim=1))  # SG in the paper
     return tuple(kept)
+
+
+def check_memory(memory: Sequence[Tensor], layers: int, ids: Tensor, d_model: int) -> None:
+    """Refuse what cannot be the memory of a model of these sizes that is to read these ids.
+
+    Raises:
+        ValueError: if it is not a tensor (batch, any length, d_model) for each layer, all of one
+            length and on the device of `ids`.
+    """
+    checks.several(memory=memory)
+    if len(memory) != layers:
+        raise ValueError(
+            f"memory must have a tensor for each of num_layers = {layers} layers, got {len(memory)}"
+        )
+    checks.tensor(**{f"memory[{n}]": x for n, x in enumerate(memory)})
+    wanted = (ids.size(0), memory[0].size(1), d_model)
+    for n, x in enumerate(memory):
+        if x.shape != wanted:
+            raise ValueError(
+                f"memory[{n}] must be (batch = {wanted[0]}, mem_len = {wanted[1]}, "
+                f"d_model = {d_model}), got {tuple(x.shape)}"
+            )
+        if x.device != ids.device:
+            raise ValueError(f"memory[{n}] must be on {ids.device}, as ids, got {x.device}")

@@ -49,7 +49,7 @@ def _read(task: Any) -> str:
             else seen
         )
     if "target" in facts:
-        units = {"blanks": "symbols between blanks", "characters": "characters"}
+        units = {"blanks": "symbols between spaces", "characters": "characters"}
         return " → ".join(
             f"{len(facts[side]['symbols'])} {units[facts[side]['unit']]}"
             for side in ("source", "target")
@@ -61,9 +61,9 @@ def card_of(about: dict) -> str:
     """The plan, and behind it, once there is one, the verdict."""
     parts = ", ".join(f"{name} {size:,}" for name, size in about["parts"].items())
     what = (
-        "lines of dev and test stand in train too"
+        "lines of dev and test are in train too"
         if about["unit"] == "characters"
-        else ("rows came before and stand on one side")
+        else "copies, kept on one side"
     )
     lines = [
         f"{about['name']}: {about['kind']}",
@@ -92,12 +92,15 @@ def verdict(about: dict) -> str:
     if winner == baseline:
         return (
             f"verdict    {baseline} is better here: {_said(dev[baseline], about)} against "
-            f"{_figure(best, about)}. It answers; more data may change that.{_chance(about, best)}"
+            f"{_figure(best, about)}. It answers; more data or steps may change that."
+            f"{_chance(about, best)}"
         )
-    pays = "published weights pay" if winner == "minilm" else "training pays"
+    chance = _chance(about, dev[winner])
+    who, pays = ("published weights", "pay") if winner == "minilm" else ("training", "pays")
     return (
-        f"verdict    {pays}: {winner} answers, {_said(dev[winner], about)} against "
-        f"{_figure(dev[baseline], about)} by {baseline}.{_chance(about, dev[winner])}"
+        f"verdict    {who} {'may pay' if chance else pays}: {winner} answers, "
+        f"{_said(dev[winner], about)} against {_figure(dev[baseline], about)} by {baseline}."
+        f"{chance}"
     )
 
 

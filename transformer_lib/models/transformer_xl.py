@@ -22,7 +22,7 @@ from transformer_lib.layers import adaptive
 from transformer_lib.layers.adaptive import AdaptiveEmbedding, AdaptiveOutput
 from transformer_lib.layers.cache import MemoryCache
 from transformer_lib.layers.feed_forward import ACTIVATIONS, FeedForward
-from transformer_lib.layers.memory import MemoryLayer, Reach, remember
+from transformer_lib.layers.memory import MemoryLayer, Reach, check_memory, remember
 from transformer_lib.layers.positions import RelativePositions
 from transformer_lib.layers.relative import RelativeAttention
 
@@ -285,21 +285,5 @@ class TransformerXL(nn.Module):
                 f"targets must have the shape of ids, {tuple(ids.shape)}, "
                 f"got {tuple(targets.shape)}"
             )
-        if memory is None or isinstance(memory, MemoryCache):
-            return
-        checks.several(memory=memory)
-        if len(memory) != len(self.layers):
-            raise ValueError(
-                f"memory must have a tensor for each of num_layers = {len(self.layers)} layers, "
-                f"got {len(memory)}"
-            )
-        checks.tensor(**{f"memory[{n}]": x for n, x in enumerate(memory)})
-        wanted = (ids.size(0), memory[0].size(1), self.config.d_model)
-        for n, x in enumerate(memory):
-            if x.shape != wanted:
-                raise ValueError(
-                    f"memory[{n}] must be (batch = {wanted[0]}, mem_len = {wanted[1]}, "
-                    f"d_model = {wanted[2]}), got {tuple(x.shape)}"
-                )
-            if x.device != ids.device:
-                raise ValueError(f"memory[{n}] must be on {ids.device}, as ids, got {x.device}")
+        if memory is not None and not isinstance(memory, MemoryCache):
+            check_memory(memory, len(self.layers), ids, self.config.d_model)

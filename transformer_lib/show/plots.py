@@ -1,7 +1,8 @@
 """Figures of one kind: what the chapters draw, with one palette and one style.
 
-The functions take tensors and strings and know no model. All figures are as wide as the text
-(7.2 in), transparent, in dark ink, so that they can be read on white paper and, inverted, on black.
+The functions take tensors and strings and know no model. Most figures are as wide as the text
+(7.2 in), transparent, in dark ink on nothing; in notebooks they are SVG, whose colours the book's
+pages change for dark ones.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,6 +16,7 @@ from matplotlib.colors import LinearSegmentedColormap
 
 from transformer_lib import checks
 from transformer_lib.layers.masks import check_mask
+from transformer_lib.show import vector
 
 # Okabe and Ito (2008), "Color Universal Design": eight hues that colour-blind readers can tell
 # apart. Grey stands in for their black, which is the colour of our axes and text.
@@ -57,6 +59,7 @@ _STYLE = {
     "xtick.color": INK,
     "ytick.color": INK,
     "savefig.facecolor": "none",
+    **vector.STYLE,
 }
 
 
@@ -64,11 +67,12 @@ def use_style() -> None:
     """Make every figure of this notebook look like the book's: palette, size, transparency."""
     mpl.rcParams.update(_STYLE)
     try:
-        backend = get_ipython().run_line_magic  # type: ignore[name-defined]
+        get_ipython().run_line_magic("matplotlib", "inline")  # type: ignore[name-defined]
     except NameError:  # a plain script: there is no inline backend to set
         return
-    backend("matplotlib", "inline")
-    backend("config", "InlineBackend.print_figure_kwargs = {'bbox_inches': None}")
+    from matplotlib_inline.backend_inline import set_matplotlib_formats  # a part of IPython
+
+    set_matplotlib_formats("svg", bbox_inches=None, metadata=vector.METADATA)
     mpl.rcParams.update(_STYLE)  # the first `%matplotlib inline` of a session resets the style
 
 
@@ -84,7 +88,7 @@ def attention_map(weights, queries, keys=None, *, mask=None, title=None, vmax=1.
             is False are hatched.
         title: a title.
         vmax: the weight that gets the full colour; None takes the largest weight.
-        ax: where to draw; a new full-width figure when left out.
+        ax: where to draw; a new figure, as wide as the map needs, when left out.
 
     Returns:
         The Axes.
@@ -110,7 +114,8 @@ def attention_map(weights, queries, keys=None, *, mask=None, title=None, vmax=1.
             raise ValueError(f"{name}: got {len(labels)} labels, want {want} for weights {w.shape}")
     allowed = None if mask is None else _allowed(mask, w.shape)
     if ax is None:
-        _, ax = plt.subplots(figsize=(WIDTH, min(6.5, 1.3 + 0.36 * q_len)))
+        width = min(WIDTH, max(1.2 + 0.5 * k_len, 0.6 + 0.08 * len(title or "")))
+        _, ax = plt.subplots(figsize=(width, min(6.5, 1.3 + 0.36 * q_len)))
     peak = vmax or w.max() or 1.0
     ax.imshow(w, cmap=ATTENTION, vmin=0, vmax=peak, aspect="equal")
     if allowed is not None:

@@ -4,8 +4,6 @@ Both widgets carry all their data with them, so they work in the rendered book, 
 and live in JupyterLab. They take tensors, figures and strings, and know no model.
 """
 
-import base64
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -15,9 +13,9 @@ import numpy as np
 import torch
 import traitlets
 from matplotlib.figure import Figure
-from PIL import Image
 
 from transformer_lib import checks
+from transformer_lib.show import vector
 
 _STATIC = Path(__file__).parent / "static"
 
@@ -85,9 +83,7 @@ class Slideshow(anywidget.AnyWidget):
 
     _esm = _STATIC / "slideshow.js"
     _css = _STATIC / "slideshow.css"
-    pictures = traitlets.List(traitlets.Unicode()).tag(sync=True)  # PNG, in base64
-    size = traitlets.List(traitlets.Int()).tag(sync=True)  # width and height in pixels
-    alts = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    pictures = traitlets.List(traitlets.Unicode()).tag(sync=True)  # SVG
     labels = traitlets.List(traitlets.Unicode()).tag(sync=True)
     label = traitlets.Unicode().tag(sync=True)
     control = traitlets.Unicode().tag(sync=True)
@@ -130,14 +126,14 @@ def slideshow(
         raise ValueError(f"start: got {start}, want 0 to {len(figures) - 1}")
     if control not in ("slider", "dropdown"):
         raise ValueError(f"control: got {control!r}, want 'slider' or 'dropdown'")
-    pictures = [_png(figure) for figure in figures]
-    sizes = {size for _, size in pictures}
+    sizes = {tuple(figure.get_size_inches()) for figure in figures}
     if len(sizes) > 1:
-        raise ValueError(f"figures: got sizes {sorted(sizes)}, want one")
+        raise ValueError(f"figures: got sizes {sorted(sizes)} in inches, want one")
+    pictures = [vector.drawn(figure, alt) for figure, alt in zip(figures, alts, strict=True)]
+    for figure in figures:
+        plt.close(figure)
     return Slideshow(
-        pictures=[base64.b64encode(data).decode() for data, _ in pictures],
-        size=list(sizes.pop()),
-        alts=alts,
+        pictures=pictures,
         labels=labels,
         label=label,
         control=control,
@@ -174,14 +170,3 @@ def _texts(name: str, values) -> list[str]:
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise ValueError(f"{name}: got {values!r}, want strings")
     return values
-
-
-def _png(figure) -> tuple[bytes, tuple[int, int]]:
-    """The figure as a small PNG, and its width and height in pixels."""
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=150, transparent=True)
-    plt.close(figure)
-    picture = Image.open(drawn).quantize(128, method=Image.Quantize.FASTOCTREE)
-    packed = io.BytesIO()
-    picture.save(packed, format="png", optimize=True)
-    return packed.getvalue(), picture.size

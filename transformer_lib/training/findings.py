@@ -45,7 +45,7 @@ CHECKS = (
         "the future is read",
         ("future_in_evaluation", "future_in_training"),
         lambda n: max(n["future_in_evaluation"], n["future_in_training"]) > 1e-6,
-        "{future_in_evaluation:.1%} of what an output depends on stands behind it "
+        "{future_in_evaluation:.1%} of what an output depends on comes after it "
         "({future_in_training:.1%} in training mode); in a causal model 0",
         "causal=True in every layer of self-attention, whatever the mode.",
     ),

@@ -13,7 +13,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from transformer_lib import checks
 from transformer_lib.training import parallel
@@ -27,6 +26,7 @@ from transformer_lib.training.checkpoints import (
 from transformer_lib.training.fingerprint import differences, digest, fingerprint
 from transformer_lib.training.history import History
 from transformer_lib.training.interrupt import Interrupt
+from transformer_lib.training.kept import all_or_nothing, modes_kept
 from transformer_lib.training.lock import locked
 from transformer_lib.training.plain import plain
 from transformer_lib.training.random_state import (
@@ -210,7 +210,7 @@ class Run:
             if not math.isclose(self.rates.factor(step), factor, rel_tol=1e-9, abs_tol=1e-12):
                 others.append(f"schedule({step}) was {factor}, is {self.rates.factor(step)}")
                 break
-        with _all_or_nothing(self.model, self.rates.optimizers):
+        with all_or_nothing(self.model, self.rates.optimizers):
             fill(self.model, found.weights_file)
             if weights != digest(self.model.state_dict()):  # else it has come as far already
                 if weights != self._own_start["weights"]:
@@ -266,32 +266,6 @@ class Run:
         self.folder = writable_folder(checkpoint)
         with nullcontext() if parallel.rank() else locked(self.folder):
             yield
-
-
-@contextmanager
-def modes_kept(model: nn.Module) -> Iterator[None]:
-    """Afterwards every part of the model is in training or evaluation mode as before."""
-    checks.module(model=model)
-    modes = [(module, module.training) for module in model.modules()]
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
-
-
-@contextmanager
-def _all_or_nothing(model: nn.Module, optimizers: Sequence[Optimizer]) -> Iterator[None]:
-    """Where loading breaks off, model and optimizers are as before."""
-    weights = {name: value.clone() for name, value in model.state_dict().items()}
-    states = [optimizer.state_dict() for optimizer in optimizers]
-    try:
-        yield
-    except BaseException:
-        model.load_state_dict(weights)
-        for optimizer, state in zip(optimizers, states, strict=True):
-            optimizer.load_state_dict(state)
-        raise
 
 
 def _seen(reading: Reading) -> dict[str, str]:

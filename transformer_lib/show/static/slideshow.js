@@ -1,5 +1,5 @@
 // A slide show: a slider or a list above pictures that were drawn beforehand.
-// State: pictures, alts, labels (one each), label (the control's name), index (which is shown).
+// State: pictures (SVG), labels (one each), label (the control's name), index (which is shown).
 
 const make = (tag, attributes = {}, ...children) => {
   const node = document.createElement(tag);
@@ -15,11 +15,8 @@ function render({ model, el }) {
     ? make("input", { type: "range", min: 0, max: labels.length - 1, step: 1 })
     : make("select", {}, ...labels.map((label, i) => make("option", { value: i }, label)));
   const said = make("output", { class: "tls-said" });
-  const picture = make("img", { class: "tls-picture", decoding: "sync" });
-  const [width, height] = model.get("size");
-  Object.assign(picture, { width, height });
   // On a phone the picture scrolls in a box of its own, by keys too.
-  const box = make("div", { class: "tls-box", tabindex: 0, role: "group" }, picture);
+  const box = make("div", { class: "tls-box", tabindex: 0, role: "group" });
   box.setAttribute("aria-label", `Picture for ${model.get("label")}`);
 
   const update = () => {
@@ -27,8 +24,8 @@ function render({ model, el }) {
     control.value = i;
     if (slider) control.setAttribute("aria-valuetext", labels[i]);
     said.textContent = slider ? labels[i] : "";
-    picture.src = `data:image/png;base64,${model.get("pictures")[i]}`;
-    picture.alt = model.get("alts")[i];
+    const drawn = new DOMParser().parseFromString(model.get("pictures")[i], "image/svg+xml");
+    box.replaceChildren(document.importNode(drawn.documentElement, true));
   };
   control.addEventListener("input", () => {
     model.set("index", Number(control.value));
