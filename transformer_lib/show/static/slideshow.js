@@ -24,8 +24,8 @@ function render({ model, el }) {
     control.value = i;
     if (slider) control.setAttribute("aria-valuetext", labels[i]);
     said.textContent = slider ? labels[i] : "";
-    const drawn = new DOMParser().parseFromString(model.get("pictures")[i], "image/svg+xml");
-    box.replaceChildren(document.importNode(drawn.documentElement, true));
+    const drawn = new DOMParser().parseFromString(model.get("pictures")[i], "text/html");
+    box.replaceChildren(drawn.body.firstElementChild);
   };
   control.addEventListener("input", () => {
     model.set("index", Number(control.value));
