@@ -21,7 +21,11 @@ METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))  # none: no run 
 
 _FOR_ALL = re.compile(r"<(style|metadata)\b.*?</\1>", re.DOTALL)  # it would reach the whole page
 _COLOR = re.compile(r"(?<=: )#([0-9a-f]{6})(?=[;\"])")
-_FONTS = re.compile(r"'DejaVu Sans'[^;\"]*sans-serif")  # all that matplotlib would try
+_FONTS = re.compile(r"'DejaVu Sans( Mono)?'[^;\"]*")  # and all that matplotlib would try
+_LIKE_THEM = {
+    None: "DejaVu Sans, Verdana, sans-serif",
+    " Mono": "DejaVu Sans Mono, Menlo, monospace",
+}
 _NAMES = re.compile(r'(?<=<g) id="[^"]*"')  # "axes_1" in every plot, and nothing refers to it
 _PATH = re.compile(r'(?<= d=")[^"]*')
 _OPENING = re.compile(r'<svg ([^>]*)width="([\d.]+)pt" height="([\d.]+)pt"([^>]*)>')
@@ -43,7 +47,7 @@ def part_of_page(svg: str, alt: str) -> str:
     svg = _FOR_ALL.sub("", svg[svg.index("<svg") :])
     svg = _COLOR.sub(r"var(--c-\1, #\1)", svg)
     svg = _PATH.sub(lambda path: re.sub(r"(\.\d\d)\d+", r"\1", path[0]), _NAMES.sub("", svg))
-    svg = _FONTS.sub("DejaVu Sans, Verdana, sans-serif", svg)
+    svg = _FONTS.sub(lambda font: _LIKE_THEM[font[1]], svg)
     return _OPENING.sub(lambda found: _opening(found, alt), svg, count=1)
 
 
