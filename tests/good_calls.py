@@ -225,7 +225,7 @@ GOOD = {
     "values": lambda: [1, 2, 3, 4],
     "queries": lambda: ["a", "b"],
     "figures": lambda: [plt.figure()],
-    "figure": lambda: plt.figure(),
+    "figure": plt.figure,
     "svg": lambda: "<svg></svg>",
     "label": lambda: "t",
     "alt": lambda: "a picture",

@@ -50,6 +50,8 @@ def tab(browser, page, request):
 def shown(show) -> tuple[str, str]:
     """The picture that is seen, and what is said of it."""
     picture = show.locator(".plot")
+    assert picture.get_attribute("width") == "576"  # six inches
+    assert picture.bounding_box()["height"] > 0
     return picture.inner_html(), picture.get_attribute("aria-label")
 
 

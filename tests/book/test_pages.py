@@ -103,7 +103,7 @@ def test_formulas_stand_in_the_font_that_was_made_for_them(tab):
 def test_every_picture_has_an_alternative(tab):
     alts = tab.eval_on_selector_all("img", "all => all.map(i => i.getAttribute('alt'))")
     alts += tab.eval_on_selector_all(".plot", "all => all.map(i => i.ariaLabel)")
-    assert [alt for alt in alts if not alt or re.search(r"\.png|_images/", alt)] == []
+    assert [alt for alt in alts if not alt or re.search(r"\.png|\.svg|_images/", alt)] == []
     loaded = tab.eval_on_selector_all(
         "img", "all => Promise.all(all.map(i => i.decode().then(() => true, () => i.src)))"
     )

@@ -33,9 +33,7 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
         (code("1 + 1"), "```python\n1 + 1\n```"),
         (code("f()", PRINTED), "```python\nf()\n```\n\n```text\n1\n2\n```"),
         (
-            code(
-                "plot()", shown(**{"image/svg+xml": "<svg/>"}), mystnb={"image": {"alt": "A line."}}
-            ),
+            code("plot()", PLOT, mystnb={"image": {"alt": "A line."}}),
             "```python\nplot()\n```\n\n[Figure: A line.]",
         ),
         (code("d", shown(text__html=DRAWN)), "```python\nd\n```\n\n[Drawing: A layer Two & two.]"),

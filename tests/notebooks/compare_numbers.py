@@ -3,7 +3,8 @@
     python -m pytest -p tests.notebooks.compare_numbers notebooks --nbval-current-env
 
 A number may differ from the committed one by one unit of its last printed digit, a whole number
-not at all. The last digits of a float depend on the processor; what a page claims must not.
+not at all. The last digits of a float depend on the processor; what a page claims must not. Plots
+are not compared.
 
 A cell's metadata may say otherwise:
 

@@ -55,7 +55,7 @@ def mark(exercises: Mapping[int, Exercise], number: int, mine: Callable) -> Mark
     Raises:
         ValueError: if there is no such exercise, or `mine` is not a function.
     """
-    if number not in [*exercises]:
+    if number not in [*exercises]:  # a list: what is given may have no hash
         raise ValueError(f"number must be one of {', '.join(map(str, exercises))}, got {number!r}")
     exercise = exercises[number]
     if not callable(mine):
