@@ -116,6 +116,10 @@ test-book: $(BUILT) ## the rendered pages in headless Chromium
 parity: $(INSTALLED) ## measure again how far each model is from the code it is held against (tests/parity.md)
 	@LEDGER=write "$(BIN)/python" -m pytest -q -n0 $$(grep -l "^from parity import agree" tests/test_*.py)
 
+# Memory that is freed stays with the process, for all sides: else, from call to call, the system
+# takes pages back and gives them anew, a tenth of the time. (What glibc reads; others ignore it.)
+bench: export MALLOC_TRIM_THRESHOLD_ ?= 4000000000
+bench: export MALLOC_MMAP_THRESHOLD_ ?= 33554432
 bench: $(INSTALLED) ## measure speed and memory against other implementations (TABLE=attention_speed: one table)
 	@"$(BIN)/python" tests/benchmarks/run.py $(TABLE)
 

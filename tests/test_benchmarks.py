@@ -41,24 +41,28 @@ def test_what_no_gpu_has_measured_says_so():
     assert run.merge("", {"gpu_models": TABLE}, "Some GPU").count(run.NOT_YET) == 2
 
 
-def clocks(monkeypatch, *, wall, machine, own):
-    """Let these seconds pass between the two readings of the clocks."""
-    walls, ours = iter([5.0, 5.0 + wall]), iter([(1.0, 0, 0, 0, 0), (1.0 + own, 0, 0, 0, 0)])
-    times = iter([(7.0, 3.0), (7.0 + machine, 3.0 + 2 * wall - machine)])
-
-    class Times(tuple):
-        idle = property(lambda self: self[1])
-
-    monkeypatch.setattr(time, "perf_counter", lambda: next(walls))
-    monkeypatch.setattr(os, "times", lambda: next(ours))
-    monkeypatch.setattr(psutil, "cpu_times", lambda: Times(next(times)))
+def process(pid, own, children=0.0):
+    """A process as psutil lists it, after so many seconds of work."""
+    times = SimpleNamespace(user=own, system=0.0, children_user=children, children_system=0.0)
+    return SimpleNamespace(pid=pid, info={"cpu_times": times})
 
 
 @pytest.mark.parametrize(
-    ("machine", "own", "cores"), [(10, 10, 0.0), (16, 10, 0.6), (9.9, 10, 0.0)]
+    ("end", "cores"),
+    [
+        ([process(1, 2), process(7, 5)], 0.0),
+        ([process(1, 2, 90), process(7, 5)], 0.0),  # the first inherits ours
+        ([process(1, 2), process(7, 8), process(9, 1)], 0.4),  # one is new
+        ([process(1, 2), process(7, 5, 3)], 0.3),  # a child came and went
+        ([process(1, 2), process(7, 5), process(os.getpid(), 30)], 0.0),
+        ([process(1, 2), process(7, 5), process(8, 30)], 0.0),  # we started it
+    ],
 )
-def test_others_are_all_but_we(monkeypatch, machine, own, cores):
-    clocks(monkeypatch, wall=10.0, machine=machine, own=own)
+def test_others_are_all_but_we_and_what_we_started(monkeypatch, end, cores):
+    walls, seen = iter([5.0, 15.0]), iter([[process(1, 2), process(7, 5)], end])
+    monkeypatch.setattr(time, "perf_counter", lambda: next(walls))
+    monkeypatch.setattr(psutil, "process_iter", lambda attrs: next(seen))
+    monkeypatch.setattr(psutil.Process, "children", lambda self, **_: [SimpleNamespace(pid=8)])
     with measure.Others() as others:
         pass
     assert others.cores == pytest.approx(cores)

@@ -34,10 +34,11 @@ def kernel_calls(monkeypatch):
 
 @pytest.fixture
 def cpu_with(monkeypatch):
-    """Pretend that the CPU can, or cannot, multiply bfloat16."""
+    """Pretend that the CPU can, or cannot, multiply bfloat16, and whole tiles of it."""
 
-    def pretend(bf16):
+    def pretend(bf16, tiles=False):
         monkeypatch.setattr(kernels, "CPU_HAS_BF16", bf16)
+        monkeypatch.setattr(kernels, "CPU_HAS_TILES", tiles)
 
     return pretend
 
@@ -73,14 +74,16 @@ def test_the_kernel_gets_masks_in_a_form_that_it_need_not_refuse(kernel_calls, o
 
 @pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize("grad", [False, True])
-@pytest.mark.parametrize(("bf16", "k_len"), [(True, 512), (True, 513), (False, 512)])
-def test_bfloat16_is_plain_where_that_is_faster(cpu_with, kernel_calls, bf16, k_len, grad, causal):
-    cpu_with(bf16)
+@pytest.mark.parametrize("can", [{"bf16": False}, {"bf16": True}, {"bf16": True, "tiles": True}])
+@pytest.mark.parametrize("k_len", [512, 513])
+def test_bfloat16_is_plain_where_that_is_faster(cpu_with, kernel_calls, can, k_len, grad, causal):
+    cpu_with(**can)
     layer = make_layer(causal=causal).bfloat16()
     with torch.set_grad_enabled(grad):
         layer(torch.randn(1, k_len, D_MODEL, dtype=torch.bfloat16))
-    long_and_plain = not (grad or causal)
-    assert bool(kernel_calls) == (not bf16 or (k_len > 512 and not long_and_plain))
+    few = k_len == 512
+    plain = (few and grad) if "tiles" in can else can["bf16"] and (few or not (grad or causal))
+    assert bool(kernel_calls) != plain
 
 
 @pytest.mark.parametrize("at_once", [1, 7, 40, 2**21], ids=lambda n: f"{n} scores")

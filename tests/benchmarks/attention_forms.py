@@ -10,8 +10,9 @@ TITLE = "Speed of the plain form against the fused kernel"
 NOTE = (
     "The same layer, batch 8, 4 heads, d_model 256, no mask, by the formula and by torch's kernel. "
     "Above 1.00 the formula is faster. On CPUs with bfloat16 products the layer uses the formula "
-    "for bfloat16 up to 512 keys, and without gradients for more. Left out where one call takes "
-    f"longer than {LIMIT:.0f} s."
+    "for bfloat16 up to 512 keys, and without gradients for more; on those that multiply tiles up "
+    "to 512 keys, and with gradients alone. Left out where one call takes longer than "
+    f"{LIMIT:.0f} s."
 )
 HEAD = ("length", "dtype", "pass", "plain, ms", "fused, ms", "fused / plain")
 

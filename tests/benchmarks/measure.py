@@ -23,28 +23,40 @@ def has_bf16_products() -> bool:
 
 
 def kind() -> str:
-    """The kind of processor: tables of two kinds stand beside each other."""
+    """The kind of processor: tables of different kinds stand beside each other."""
+    if torch.cpu.get_capabilities().get("amx_bf16"):
+        return "With bfloat16 tiles (AMX)"
     return f"{'With' if has_bf16_products() else 'No'} bfloat16 products"
 
 
 class Others:
-    """Measures what everyone else used of the machine while a block ran: `.cores`, 1 for one."""
+    """Measures what everyone else used of the machine while a block ran: `.cores`, 1 for one.
+
+    Everyone else: all processes but this one and what it started. (The machine's whole time less
+    ours would count a browser of ours, whose many processes nobody waits for.)
+    """
 
     def __enter__(self) -> "Others":
-        self._start = self._read()
+        self._clock, self._seconds = time.perf_counter(), self._read()
         return self
 
     def __exit__(self, *error: object) -> None:
-        wall, busy = (end - start for end, start in zip(self._read(), self._start, strict=True))
-        self.cores = max(0.0, busy / wall)
+        wall = time.perf_counter() - self._clock
+        used = {pid: s - self._seconds.get(pid, 0.0) for pid, s in self._read().items()}
+        self.cores = max(0.0, sum(used.values()) / wall)
 
     @staticmethod
-    def _read() -> tuple[float, float]:
-        """Seconds since some start, and those that others worked: all but us and our children."""
-        all_of_it = psutil.cpu_times()
-        idle = all_of_it.idle + getattr(all_of_it, "iowait", 0.0)
-        ours = sum(os.times()[:4])  # children count once they have ended
-        return time.perf_counter(), sum(all_of_it) - idle - ours
+    def _read() -> dict[int, float]:
+        """Processor seconds of each of the others, those of the children that it saw end too."""
+        me = psutil.Process()
+        ours = {me.pid, *(child.pid for child in me.children(recursive=True))}
+        times = {p.pid: p.info["cpu_times"] for p in psutil.process_iter(["cpu_times"])}
+        # The first process inherits whom nobody waits for, our browser too.
+        return {
+            pid: t.user + t.system + (t.children_user + t.children_system if pid != 1 else 0.0)
+            for pid, t in times.items()
+            if t is not None and pid not in ours
+        }
 
 
 def machine() -> str:
@@ -57,10 +69,11 @@ def machine() -> str:
         model = names[0].split(":")[1].strip() if names else model
     can = [name for name, has in torch.cpu.get_capabilities().items() if has is True]
     products = [name for name in can if name.startswith(("avx", "amx", "sve"))]
+    kept = "freed memory kept; " if "MALLOC_TRIM_THRESHOLD_" in os.environ else ""
     return (
         f"{model}, {THREADS} threads, {', '.join(products) or 'no vector extension named'}; "
-        f"{'with' if has_bf16_products() else 'no'} bfloat16 products; torch {torch.__version__}, "
-        f"Python {platform.python_version()}, {platform.system()}"
+        f"{'with' if has_bf16_products() else 'no'} bfloat16 products; {kept}"
+        f"torch {torch.__version__}, Python {platform.python_version()}, {platform.system()}"
     )
 
 

@@ -394,8 +394,14 @@ FAULTS = [
     ),
     _kernels(
         "the plain form in bfloat16 at every length",
-        "k_len <= 512 or not (skips or torch.is_grad_enabled())",
+        "few or not (skips or learns)",
         "True",
+        "bfloat16_is_plain_where_that_is_faster",
+    ),
+    _kernels(
+        "tiles are taken for other products",
+        "few and learns if CPU_HAS_TILES else ",
+        "",
         "bfloat16_is_plain_where_that_is_faster",
     ),
     _kernels(

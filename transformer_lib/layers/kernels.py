@@ -22,6 +22,7 @@ from transformer_lib.layers.attention import attention
 from transformer_lib.layers.masks import causal_mask, sliding_window_mask
 
 CPU_HAS_BF16 = bool(torch.cpu.get_capabilities().get("avx512_bf16"))
+CPU_HAS_TILES = bool(torch.cpu.get_capabilities().get("amx_bf16"))  # whole blocks of products
 SCORES = 2**21  # that are made at a time: 4 MB of bfloat16, which a CPU's cache holds
 
 
@@ -126,8 +127,10 @@ def plain_is_faster(dtype: torch.dtype, device: str, k_len: int, *, skips: bool)
     """Whether two plain products beat the fused kernel: bfloat16 on CPUs made for it.
 
     Not with many keys, where a backward pass would want all weights, or the kernel `skips` half of
-    them. Measured with torch 2.13: see tests/benchmarks.
+    them; and where a CPU multiplies tiles, only if a backward pass follows. Measured with torch
+    2.13: see tests/benchmarks.
     """
     if dtype != torch.bfloat16 or device != "cpu" or not has_bf16_products(device):
         return False
-    return k_len <= 512 or not (skips or torch.is_grad_enabled())
+    few, learns = k_len <= 512, torch.is_grad_enabled()
+    return few and learns if CPU_HAS_TILES else few or not (skips or learns)
