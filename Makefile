@@ -143,7 +143,7 @@ faults: $(INSTALLED) ## break the library on purpose, one fault at a time, and s
 
 # --- the sources -----------------------------------------------------------------------------
 
-check: $(INSTALLED) ## lint, format, spelling, workflows, links between files, order of symbols
+check: $(INSTALLED) ## lint, format, spelling, types, workflows, links between files, order of symbols
 	@"$(BIN)/ruff" check .
 	@"$(BIN)/ruff" format --check .
 	@"$(BIN)/codespell" README.md CONTRIBUTING.md CHANGELOG.md LICENSE Makefile pyproject.toml .ci .github book notebooks tests transformer_lib
@@ -151,6 +151,7 @@ check: $(INSTALLED) ## lint, format, spelling, workflows, links between files, o
 	@"$(BIN)/check-jsonschema" --builtin-schema vendor.github-issue-forms $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
 	@"$(BIN)/check-jsonschema" --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
 	@"$(BIN)/check-jsonschema" --builtin-schema vendor.citation-file-format CITATION.cff
+	@"$(BIN)/mypy" --follow-imports=silent --warn-unused-ignores tests/typed.py
 	@"$(BIN)/zizmor" --offline --quiet .github/workflows
 	@"$(BIN)/python" -m pytest -q tests/notebooks/test_links.py tests/notebooks/test_order.py
 

@@ -12,7 +12,8 @@ asked for. The folders are floors; a file imports only from those that stand bef
 - ``checks``: what is asked of arguments, said once;
 - ``layers``: the parts, from masks to encoder and decoder, on torch alone;
 - ``models``: one paper a file;
-- ``choosing``, ``generation``, ``weights``: writing with any model, and a model in its own file;
+- ``choosing``, ``writers``, ``generation``, ``weights``: writing with any model, and a model in
+  its own file;
 - ``pretrained``: published weights into our models;
 - ``data``, ``training``, ``measure``, ``show``: for any model, and they know none;
 - ``recipes``: how the models that ship were trained;

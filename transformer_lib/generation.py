@@ -15,7 +15,6 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -23,35 +22,9 @@ from torch.nn.utils.rnn import pad_sequence
 
 from transformer_lib import checks
 from transformer_lib.choosing import Sampler, greedy, keep_top_k, keep_top_p, numbers
+from transformer_lib.writers import State, Writer
 
 __all__ = ["Sampler", "beam_search", "generate", "greedy", "keep_top_k", "keep_top_p"]
-
-
-class State(Protocol):
-    """What a model remembers from step to step, a row for each sequence of the batch."""
-
-    def reorder(self, rows: Tensor) -> None:
-        """Keep the sequences `rows` (new_batch,) of the batch, in that order."""
-
-
-class Writer(Protocol):
-    """What a model offers to be generated from, besides being an `nn.Module`."""
-
-    pad_id: int  # fills a row behind its end
-    eos_id: int | None  # the token that ends a sequence; None where there is no such token
-    max_len: int | None  # most tokens that it can read; None for any number
-
-    def start(self, inputs: Tensor) -> tuple[Tensor, State]:
-        """From a source or prompt (batch, length) make what the first step takes.
-
-        Its tokens (batch, new_len) are a start token, or the prompt itself: that very tensor.
-        """
-
-    def step(self, tokens: Tensor, state: State) -> Tensor:
-        """Read tokens (batch, new_len) and score what may follow the last: (batch, vocab_size).
-
-        What is worth remembering of the tokens goes into `state`.
-        """
 
 
 def generate(

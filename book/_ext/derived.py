@@ -21,7 +21,7 @@ DERIVED = {
         "measure.bits",
         "recipes.pronunciations",
     ],
-    8: ["choosing", "generation", "layers.cache"],
+    8: ["choosing", "writers", "generation", "layers.cache"],
     9: ["models.recurrent"],
     10: ["models.gpt", "measure.ngrams", "recipes.verses_gpt", "show.quantize"],
     11: [

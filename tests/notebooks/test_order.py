@@ -69,6 +69,7 @@ FLOORS = [
     "layers",
     "models",
     "choosing",
+    "writers",
     "generation",
     "weights",
     "pretrained",
@@ -84,7 +85,7 @@ FLOORS = [
     "__main__",
 ]
 # They are for any model, and know none.
-BESIDE = ["choosing", "generation", "weights", "data", "training", "measure", "show"]
+BESIDE = ["choosing", "writers", "generation", "weights", "data", "training", "measure", "show"]
 MODELS = ["models", "pretrained"]
 TORCH_ONLY = ["checks", "layers", "models"]
 AT_THE_DOOR = ["weights"]  # looks up there what a file says that it holds

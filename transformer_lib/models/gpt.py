@@ -200,7 +200,7 @@ class GPT(nn.Module):
     def start(self, prompt: Tensor) -> tuple[Tensor, KVCache]:
         """Be ready to go on from a prompt (batch, length), read at the first step.
 
-        All rows are of one length, without padding (see `generation.Writer`).
+        All rows are of one length, without padding (see `writers.Writer`).
 
         Raises:
             ValueError: if the prompt is empty or longer than `max_len`.
@@ -210,7 +210,7 @@ class GPT(nn.Module):
         return prompt, KVCache()
 
     def step(self, tokens: Tensor, state: KVCache) -> Tensor:
-        """Read new tokens and score the next one (see `generation.Writer`)."""
+        """Read new tokens and score the next one (see `writers.Writer`)."""
         return self.logits(self.features(tokens, cache=state)[:, -1])  # (batch, vocab_size)
 
     def _draw_weights(self) -> None:

@@ -224,12 +224,12 @@ class Recurrent(nn.Module):
         return self.dropout(torch.tanh(self.merge(torch.cat([out, looks], dim=-1)))), weights
 
     def start(self, source: Tensor) -> tuple[Tensor, RecurrentState]:
-        """Read the source and be ready to write (see `generation.Writer`)."""
+        """Read the source and be ready to write (see `writers.Writer`)."""
         state = self.encode(source)
         return source.new_full((source.size(0), 1), self.config.bos_id), state
 
     def step(self, tokens: Tensor, state: RecurrentState) -> Tensor:
-        """Read new tokens and score the next one (see `generation.Writer`)."""
+        """Read new tokens and score the next one (see `writers.Writer`)."""
         features, _ = self.decode(tokens, state)
         return self.head(features[:, -1])  # (batch, target_vocab_size)
 

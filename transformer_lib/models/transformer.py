@@ -240,13 +240,13 @@ class Transformer(nn.Module):
         return F.linear(features, weight)
 
     def start(self, source: Tensor) -> tuple[Tensor, TransformerState]:
-        """Read the source and be ready to write (see `generation.Writer`)."""
+        """Read the source and be ready to write (see `writers.Writer`)."""
         context, mask = self.encode(source)
         bos = source.new_full((source.size(0), 1), self.config.bos_id)
         return bos, TransformerState(context, None if mask.all() else mask, KVCache())
 
     def step(self, tokens: Tensor, state: TransformerState) -> Tensor:
-        """Read new tokens and score the next one (see `generation.Writer`)."""
+        """Read new tokens and score the next one (see `writers.Writer`)."""
         features = self.decode(tokens, state.context, state.context_mask, cache=state.cache)
         return self.logits(features[:, -1])  # (batch, target_vocab_size)
 

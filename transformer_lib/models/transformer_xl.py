@@ -238,7 +238,7 @@ class TransformerXL(nn.Module):
     def start(self, prompt: Tensor) -> tuple[Tensor, MemoryCache]:
         """Be ready to go on from a prompt (batch, length), read at the first step.
 
-        All rows are of one length, without padding (see `generation.Writer`).
+        All rows are of one length, without padding (see `writers.Writer`).
 
         Raises:
             ValueError: if the prompt is empty, or not (batch, length) integers.
@@ -248,7 +248,7 @@ class TransformerXL(nn.Module):
         return prompt, MemoryCache(self.config.mem_len)
 
     def step(self, tokens: Tensor, state: MemoryCache) -> Tensor:
-        """Read new tokens and score the next one (see `generation.Writer`).
+        """Read new tokens and score the next one (see `writers.Writer`).
 
         More than `max_len` of them are read as several segments.
         """

@@ -24,7 +24,7 @@ from transformer_lib.training.step import StepLoss, check_finite, clip_gradient
 
 def train(
     model: nn.Module,
-    loss: Callable[[nn.Module, Any], Tensor],
+    loss: Callable[[nn.Module, Any], Tensor | tuple[Tensor, Tensor]],
     batches: Iterable,
     *,
     optimizer: Optimizer | Sequence[Optimizer],
