@@ -4,14 +4,14 @@ from dataclasses import replace
 
 from study import chapter, first_losses, keep
 
-KINDS = ("Decision Transformer", "one layer", "context of 4", "one step", "cloning")
+KINDS = ("Decision Transformer", "one layer", "context of 4", "one step", "all steps", "cloning")
 ARMS = [{"kind": kind, "seed": seed} for kind in KINDS for seed in range(3)]
 
 
 def run(kind, seed, *, stop=None) -> dict:
     """Train one model as the page does, and ask it for both returns."""
     here = chapter("18_decision_transformer", stop)
-    makers = {"one step": here.OneStep, "cloning": here.Cloning}
+    makers = {"one step": here.OneStep, "all steps": here.AllSteps, "cloning": here.Cloning}
     config = replace(here.HINT, num_layers=1 if kind == "one layer" else 2)
     model = here.new(config, seed, makers.get(kind, here.DecisionTransformer))
     context = 4 if kind == "context of 4" else here.LENGTH
