@@ -68,6 +68,15 @@ def test_the_first_state_is_drawn_without_a_script():
     assert "Move &lt;it&gt;." in page
 
 
+def test_a_later_state_may_be_the_first():
+    page = toy(begins=1)._repr_html_()
+    cells = re.findall(r'"/?>(\d?)</text>', page.split("<script")[0])
+    assert "".join(cell or "." for cell in cells) == "0..10..10"
+    assert 'value="1" disabled' in page
+    assert "<output>1</output>" in page
+    assert f'aria-live="polite">{toy().said("each", 1, 2)}<' in page
+
+
 def test_the_script_is_told_every_way():
     still = way(known=KNOWN[:1].expand(3, 3, 3), looks=torch.full((2, 3), -1))
     both = told_to_the_script(toy(ways={"each": way(), "none": still})._repr_html_())
@@ -104,6 +113,9 @@ def test_a_way_that_cannot_be(changes, said):
         ({"ways": {"a": way(), "b": way(known=KNOWN[:2], looks=LOOKS[:1])}}, "ways must be of one"),
         ({"tokens": ["a"]}, "tokens and facts must be 3 and 3, got 1 and 3"),
         ({"facts": ["x"] * 4}, "tokens and facts must be 3 and 3, got 3 and 4"),
+        ({"begins": 3}, "begins must be from 0 to 2, got 3"),
+        ({"begins": -1}, "begins must be from 0 to 2, got -1"),
+        ({"begins": 1.0}, "begins must be a whole number"),
         ({"asks": 3}, "asks must be from 0 to 2, got 3"),
         ({"asks": -1}, "asks must be from 0 to 2, got -1"),
         ({"asks": 1.0}, "asks must be a whole number"),

@@ -26,8 +26,8 @@ LONGEST = 24  # letters of a line
 
 STEP, FOOT, HIGH = 22, 84, 70  # of the drawing: a letter's width, where arcs end, their height
 CAPTION = (
-    "Change the line. A small GPT, trained in chapter 10 on the King James Bible, guesses the next "
-    "letter. The arcs are those of the head on which its guess hangs most."
+    "Change the line. The small GPT of chapter 10, trained on the King James Bible, guesses the "
+    "next letter. The arcs are those of the head on which its guess hangs most."
 )
 
 

@@ -1,5 +1,6 @@
 """The cover: its line says in the page what it says at build, and its cards list what stands."""
 
+import re
 import sys
 from statistics import mean
 
@@ -12,7 +13,9 @@ import cover
 import first_line
 import twins
 
+from transformer_lib.recipes import verses_gpt, verses_xl
 from transformer_lib.show.ladder import rungs
+from transformer_lib.weights import load
 
 PAGE = "book/index.html"
 STATE = """f => ["svg.line g:first-child", ".tlp-bars", ".tlp-said"]
@@ -105,6 +108,12 @@ def test_what_is_said_of_the_ladder_holds_for_its_numbers():
     bits = {rung.name: rung.bits for rung in rungs(ROOT / "notebooks/studies")}
     assert mean(bits["counting"]) < min(mean(bits["one head"]), mean(bits["positions"]))
     assert max(bits["blocks"]) < min(bits["counting"])
+    study = (ROOT / "notebooks/studies/ladder.py").read_text(encoding="utf-8")
+    steps, batch, piece = map(int, re.search(r"\nSTEPS, .+ = (\d+), (\d+), (\d+),", study).groups())
+    gpt, xl = (load(name).about["steps"] for name in ("verses_gpt", "verses_xl"))
+    read = steps * batch * piece
+    assert gpt * verses_gpt.BATCH_SIZE * verses_gpt.WINDOW == 20 * read
+    assert xl * verses_xl.BATCH_SIZE * verses_xl.SEG_LEN == 15 * read
 
 
 def test_the_ladder_stands_in_the_plain_text_too():

@@ -69,10 +69,11 @@ class Known:
         asks: the token that is picked at first.
         wanted: for each token the fact that it must guess, and should not know; -1 for none.
         unit: what the slider counts.
+        begins: the layer that is shown at first.
         caption: one sentence that says what to try.
 
     Raises:
-        ValueError: if sizes do not go together.
+        ValueError: if sizes do not go together, or there is no such layer.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class Known:
         caption: str,
         wanted: Sequence[int] | None = None,
         unit: str = "layer",
+        begins: int = 0,
     ):
         if len({way.known.shape for way in ways.values()}) != 1:
             raise ValueError("ways must be of one size, and at least one")
@@ -96,14 +98,17 @@ class Known:
             )
         if layers > 10:
             raise ValueError(f"ways must have at most 9 layers, got {layers - 1}")
-        checks.whole(asks=asks)
+        checks.whole(asks=asks, begins=begins)
         if not 0 <= asks < len(tokens):
             raise ValueError(f"asks must be from 0 to {len(tokens) - 1}, got {asks}")
+        if not 0 <= begins < layers:
+            raise ValueError(f"begins must be from 0 to {layers - 1}, got {begins}")
         self.wanted = [-1] * len(tokens) if wanted is None else list(wanted)
         if len(self.wanted) != len(tokens) or not all(-1 <= w < len(facts) for w in self.wanted):
             raise ValueError(f"wanted must name a fact for each token, or -1, got {self.wanted}")
         self.ways, self.tokens, self.facts = dict(ways), list(tokens), list(facts)
         self.asks, self.caption, self.num_layers, self.unit = asks, caption, layers - 1, unit
+        self.begins = begins
 
     def said(self, name: str, layer: int, token: int) -> str:
         """What a token found in a layer, and how much it knows after it."""
@@ -149,7 +154,7 @@ class Known:
         data = json.dumps(list(told.values()), ensure_ascii=False).replace("<", "\\u003c")
         own = "known-" + hashlib.sha256(data.encode()).hexdigest()[:8]
         css, script = ((_STATIC / f"known.{kind}").read_text("utf-8") for kind in ("css", "js"))
-        first = self.said(next(iter(self.ways)), 0, self.asks)
+        first = self.said(next(iter(self.ways)), self.begins, self.asks)
         return (
             f'<figure class="known" data-play id="{own}"><style>{STYLE}{css}</style>'
             f"<figcaption>{escape(self.caption)}</figcaption>{self._controls(own)}{self.svg()}"
@@ -175,14 +180,15 @@ class Known:
         )
         return (
             f'<div class="known-controls"><label>{escape(self.unit)}s <input type="range" min="0" '
-            f'max="{self.num_layers}" value="0" disabled data-lm-suppress-shortcuts="true">'
-            "<output>0</output></label>"
+            f'max="{self.num_layers}" value="{self.begins}" disabled '
+            f'data-lm-suppress-shortcuts="true"><output>{self.begins}</output></label>'
             f"<label>who looks <select disabled>{options}</select></label>{ways}</div>"
         )
 
     def svg(self) -> str:
-        """The first state: before any layer."""
-        known = next(iter(self.ways.values())).known[0]
+        """The first state."""
+        way = next(iter(self.ways.values()))
+        known = way.known[self.begins]
         cell = (WIDTH - _LEFT - 4) / len(self.facts)
         body = "".join(
             f'<text class="left" transform="translate({_LEFT + (i + 0.5) * cell:.1f} {_TOP - 6}) '
@@ -195,8 +201,8 @@ class Known:
                 f'<rect x="{_LEFT + j * cell + 0.5:.1f}" y="{y + 0.5}" width="{cell - 1:.1f}" '
                 f'height="{_ROW - 1}"{self._kind(i, j, known)}/>'
                 f'<text x="{_LEFT + (j + 0.5) * cell:.1f}" y="{y + _ROW / 2}">'
-                f"{'0' if known[i, j] else ''}</text>"
-                for j in range(len(self.facts))
+                f"{since if known[i, j] else ''}</text>"
+                for j, since in enumerate(way.since(i))
             )
             chosen = " asks" if i == self.asks else ""
             body += (
@@ -204,7 +210,7 @@ class Known:
                 f'width="{WIDTH - 3}" height="{_ROW}"/><text class="right" x="{_LEFT - 5}" '
                 f'y="{y + _ROW / 2}">{escape(token)}</text>{row}</g>'
             )
-        said = self.said(next(iter(self.ways)), 0, self.asks)
+        said = self.said(next(iter(self.ways)), self.begins, self.asks)
         return (
             '<svg xmlns="http://www.w3.org/2000/svg" class="tld" role="img" '
             f'aria-label="{escape(said)}" '
