@@ -26,6 +26,7 @@ def test_each_patient_is_named_first(name, n):
     assert repr(said).startswith(f"1. {name}: ")
     assert "Cure: " in repr(said)
     assert "{" not in repr(said)
+    assert max(map(len, repr(said).splitlines())) <= 88  # what a page shows of a line
 
 
 def test_every_check_has_a_patient():
@@ -157,6 +158,7 @@ def test_without_an_optimizer_nothing_is_tried():
     assert "start" not in said.numbers
     assert "the rate is too high" in said.skipped
     assert repr(said).startswith("Nothing found; ")
+    assert max(map(len, repr(said).splitlines())) <= 88
 
 
 def test_several_optimizers_are_one_training():

@@ -136,6 +136,7 @@ def test_a_gap_that_may_be_chance_is_called_so(files):
         )
         assert (f"({rows} rows cannot tell this gap from chance.)" in said) == warned
         assert ("training may pay: model answers" if warned else "training pays: model") in said
+        assert max(map(len, said.splitlines())) <= 100  # what a page shows of a line
 
 
 BAD_FILES = {  # name, content, the line that is said

@@ -85,31 +85,29 @@ def card_of(about: dict) -> str:
 
 
 def verdict(about: dict) -> str:
-    """Which candidate answers, and whether training paid."""
+    """Which candidate answers, and whether training paid: a sentence a line."""
     dev, winner = about["dev"], about["winner"]
     baseline = next(iter(dev))
     best = min(score for name, score in dev.items() if name != baseline)
     if winner == baseline:
-        return (
-            f"verdict    {baseline} is better here: {_said(dev[baseline], about)} against "
-            f"{_figure(best, about)}. It answers; more data or steps may change that."
-            f"{_chance(about, best)}"
-        )
-    chance = _chance(about, dev[winner])
-    who, pays = ("published weights", "pay") if winner == "minilm" else ("training", "pays")
-    return (
-        f"verdict    {who} {'may pay' if chance else pays}: {winner} answers, "
-        f"{_said(dev[winner], about)} against {_figure(dev[baseline], about)} by {baseline}."
-        f"{chance}"
-    )
+        found = f"{_said(dev[baseline], about)} against {_figure(best, about)}."
+        said = [f"{baseline} is better here: {found}"]
+        said += ["It answers; more data or steps may change that.", *_chance(about, best)]
+    else:
+        chance = _chance(about, dev[winner])
+        who, pays = ("published weights", "pay") if winner == "minilm" else ("training", "pays")
+        found = f"{_said(dev[winner], about)} against {_figure(dev[baseline], about)}"
+        pays = "may pay" if chance else pays
+        said = [f"{who} {pays}: {winner} answers, {found} by {baseline}.", *chance]
+    return "verdict    " + f"\n{'':11}".join(said)
 
 
-def _chance(about: dict, other: float) -> str:
+def _chance(about: dict, other: float) -> list[str]:
     """A warning where the gap to the baseline is below two standard errors of a difference."""
     p, rows = next(iter(about["dev"].values())), about["parts"]["dev"]
     if not about["shares"] or abs(p - other) >= 2 * (2 * p * (1 - p) / rows) ** 0.5:
-        return ""
-    return f" ({rows} rows cannot tell this gap from chance.)"
+        return []
+    return [f"({rows} rows cannot tell this gap from chance.)"]
 
 
 def _figure(score: float, about: dict) -> str:

@@ -99,7 +99,9 @@ CHECKS = (
         "it is {loss:.2f} nats; who knows nothing loses {uniform:.2f}",
         "draw the head's weights smaller; tied to the embedding, N(0, 0.02²).",
     ),
-    Check(  # sick 0.986 and more; healthy at most 0.9 after the trial, though 0.997 before it
+    # Sick 0.986 and more; healthy at most 0.9 after the trial, though 0.997 before it. Missed on
+    # one processor: 24 post-norm layers at a rate of 1e-3, 0.964 there (at 3e-3 it is 1.000).
+    Check(
         "all tokens have become alike",
         ("alike", "alike_after"),
         lambda n: min(n["alike"], n["alike_after"]) > 0.98,

@@ -6,6 +6,7 @@ It measures (`vitals`, `trial`) and looks up what the numbers mean (`findings.CH
 """
 
 import copy
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -39,11 +40,17 @@ class Health:
     def __repr__(self) -> str:
         if not self.findings:
             looked = f"Nothing found; {len(CHECKS) - len(self.skipped)} things were looked for."
-            return looked + (f"\nNot examined: {', '.join(self.skipped)}." if self.skipped else "")
-        return "\n".join(
-            f"{n}. {check.name}: {check.why.format(**self.numbers)}.\n   Cure: {check.cure}"
-            for n, check in enumerate(self.findings, start=1)
-        )
+            skipped = f"Not examined: {', '.join(self.skipped)}."
+            return "\n".join([looked, _wrapped(skipped)] if self.skipped else [looked])
+        said = []
+        for n, check in enumerate(self.findings, start=1):
+            said.append(_wrapped(f"{n}. {check.name}: {check.why.format(**self.numbers)}."))
+            said.append(_wrapped(f"   Cure: {check.cure}"))
+        return "\n".join(said)
+
+
+def _wrapped(line: str) -> str:
+    return textwrap.fill(line, 88, subsequent_indent="   ", break_on_hyphens=False)
 
 
 def health(
