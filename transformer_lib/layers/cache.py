@@ -69,7 +69,7 @@ class KVCache:
         self._check(layer, k, v)
         old = self._lengths.get(layer, 0)
         new = old + k.size(-2)
-        kept = self._buffers[layer] if layer in self._buffers else (k[:, :, :0], v[:, :, :0])
+        kept = self._buffers.get(layer, (k[:, :, :0], v[:, :, :0]))
         if new > kept[0].size(-2):
             room = 2 * new - kept[0].size(-2)
             kept = self._buffers[layer] = tuple(F.pad(x, (0, 0, 0, room)) for x in kept)

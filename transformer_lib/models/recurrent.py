@@ -132,7 +132,8 @@ class Recurrent(nn.Module):
         super().__init__()
         checks.a(RecurrentConfig, config=config)
         self.config = config
-        self.pad_id, self.eos_id, self.max_len = config.pad_id, config.eos_id, config.max_len
+        self.pad_id, self.max_len = config.pad_id, config.max_len
+        self.eos_id: int | None = config.eos_id
         d_model, num_layers = config.d_model, config.num_layers
         between = config.dropout if num_layers > 1 else 0.0
         self.source_embedding = nn.Embedding(config.source_vocab_size, d_model)

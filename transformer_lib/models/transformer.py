@@ -142,7 +142,8 @@ class Transformer(nn.Module):
         super().__init__()
         checks.a(TransformerConfig, config=config)
         self.config = config
-        self.pad_id, self.eos_id, self.max_len = config.pad_id, config.eos_id, config.max_len
+        self.pad_id, self.max_len = config.pad_id, config.max_len
+        self.eos_id: int | None = config.eos_id
         self.target_embedding = embedding(config.target_vocab_size, config.d_model)
         self.source_embedding = None  # shared: the target's serves both
         if not config.share_embeddings:

@@ -129,7 +129,7 @@ class TransformerXL(nn.Module):
         checks.a(TransformerXLConfig, config=config)
         self.config = config
         self.pad_id, self.eos_id = 0, config.eos_id  # without rows that end nothing is padded
-        self.max_len = None  # of a text; that of a segment is the config's
+        self.max_len: int | None = None  # of a text; that of a segment is the config's
         d_model = config.d_model
         if config.cutoffs:
             groups = config.vocab_size, d_model, config.cutoffs, config.div_value
