@@ -15,6 +15,7 @@ from transformer_lib.layers.feed_forward import FeedForward
 from transformer_lib.layers.masks import causal_mask
 from transformer_lib.layers.multi_head import MultiHeadAttention
 from transformer_lib.layers.positions import ALiBi, Rotary, SinusoidalPositions
+from transformer_lib.models.bert import Bert, BertConfig, Classifier
 from transformer_lib.models.gpt import GPT, GPTConfig
 from transformer_lib.models.transformer import Transformer, TransformerConfig
 from transformer_lib.models.vit import ViT, ViTConfig
@@ -84,6 +85,9 @@ def every_drawing() -> dict[str, Canvas]:
     mask = torch.ones(3, 5, dtype=torch.bool).tril(2)
     return {
         "attention": drawings.attention(attention, q, k, k - 0.5, mask),
+        "few and wide": drawings.attention(
+            attention, k[:4], k.repeat(2, 1)[:8], k.repeat(2, 1)[:8]
+        ),
         "feed_forward": drawings.feed_forward(block, q, k.T, k),
         "multi_head": drawings.multi_head(MultiHeadAttention(16, 2), x, return_weights=True),
         "placed": drawings.multi_head(Placed(), x, return_weights=True),
@@ -468,6 +472,18 @@ def test_one_stack_runs_from_ids_to_logits():
     assert "positions" in order(
         whole.one_stream(gpt(positions="learned", max_len=8), torch.tensor([[3]]))
     )
+
+
+def test_a_stack_beside_other_parts_is_one_box():
+    """A classifier holds BERT, and BERT a stack behind an embedding and a norm."""
+    config = BertConfig(
+        11, d_model=16, num_heads=2, num_layers=2, d_ff=32, max_len=None, positions="rotary",
+        num_segments=0, norm_first=True,
+    )  # fmt: skip
+    classifier = Classifier(Bert(config), 3, pool="mean").eval()
+    drawn = whole.one_stream(classifier, torch.tensor([[3, 4, 5, 6]]))
+    assert order(drawn) == ["embedding", "norm", "encoder", "sum", "div", "head"]
+    assert {"(1, 4, 16)", "(1, 16)", "logits (1, 3)"} <= {*texts(drawn)}
 
 
 def test_a_stack_whose_end_has_another_source_is_refused():

@@ -26,6 +26,8 @@ ARMS = [arm(*row, seed=seed) for row in ROWS for seed in SEEDS]
 ARMS += [arm(*MAIN[2], seed=seed) for seed in SEEDS]
 ARMS += [arm("relative", 32, "half", steps=800, seed=seed) for seed in SEEDS]
 ARMS += [arm(*row, rate=rate) for row in MAIN for rate in (0.01, 0.04)]
+ARMS += [arm(*MAIN[2], rate=0.01, seed=seed) for seed in (1, 2)]
+ARMS += [arm(*MAIN[2], rate=0.005)]
 
 
 def run(encoding, mem_len, loss, seg_len, *, stop=None, **options) -> dict:

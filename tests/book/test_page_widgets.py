@@ -105,7 +105,7 @@ def test_explorer_table_says_what_the_tokens_show(tab):
 
 
 def test_slides_stay_legible_on_a_phone(open_page):
-    tab = open_page("notebooks/20_recurrence.html", width=390)
+    tab = open_page("notebooks/02_multi_head.html", width=390)
     slides = tab.locator(".tls .plot")
     slides.first.wait_for()
     for slide in slides.locator("visible=true").all():
@@ -114,6 +114,17 @@ def test_slides_stay_legible_on_a_phone(open_page):
         assert box.get_attribute("tabindex") == "0"  # it scrolls, by keys too
         assert box.evaluate("box => { box.scrollLeft = 99; return box.scrollLeft }") == 99
     assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+    tab.close()
+
+
+def test_slides_drawn_for_a_phone_are_seen_whole(open_page):
+    """The answer that the first picture of chapter 20 explains stands at its right edge."""
+    tab = open_page("notebooks/20_recurrence.html", width=390)
+    slide = tab.locator(".tls .plot").locator("visible=true").first
+    slide.wait_for()
+    box = slide.locator("xpath=..")
+    assert box.evaluate("box => { box.scrollLeft = 99; return box.scrollLeft }") == 0
+    assert slide.bounding_box()["width"] > 340
     tab.close()
 
 

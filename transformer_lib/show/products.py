@@ -58,7 +58,8 @@ def draw_products(
     c.grid(x_values, y_values, v, "value", cell=cell)
     c.line((right, y_values + k_len * cell + 5), (right, y_weights - 24), tip=False)
     c.line(*_across(x_scores + k_len * cell, x_values, y_weights + q_len * cell / 2))
-    c.text(right, y_weights - 13, below[1], "shape")
+    at = min(right, WIDTH - 7.2 * len(below[1]) / 2)  # of few wide columns it would leave the sheet
+    c.text(at, y_weights - 13, below[1], "shape")
     c.grid(x_values, y_weights, out, "value", cell=cell)
 
 

@@ -1,6 +1,7 @@
 """Whole models as a run shows them: Figure 1 of Vaswani et al. 2017, the book's map; one stack."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from torch import Tensor, nn
 
@@ -108,6 +109,9 @@ def one_stream(model: nn.Module, given: Tensor) -> Canvas:
     for event in flow:
         if event.part is None:
             column.on_stream(event, _operation(event, model))
+        elif any(_is_stack(run, part) for part in run.parts(event.name)):  # one level is enough
+            for part in run.parts(event.name):
+                column.on_stream(part)
         elif len(run.parts(event.name)) > 1:
             column.draw_stack(run, run.parts(event.name))
         else:
@@ -117,6 +121,12 @@ def one_stream(model: nn.Module, given: Tensor) -> Canvas:
             column.pass_on(shape_of(event.got))
     column.end(f"logits {shape_of(run.got)}")
     return c
+
+
+def _is_stack(run: Run, event: Event) -> bool:
+    """Whether two neighbours among its parts are of one kind and have parts of their own."""
+    kinds = [type(part.part) if run.parts(part.name) else None for part in run.parts(event.name)]
+    return any(one is other is not None for one, other in pairwise(kinds))
 
 
 def _readers(run: Run) -> tuple[Event, Event]:
