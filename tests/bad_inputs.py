@@ -99,6 +99,7 @@ RIGHT = [
     ("DETR.probabilities.logits", "half|float64|extra axis"),  # (…), of any precision
     ("mean_of_tokens.features", "half|float64"),
     ("Neighbours.guess.(left|right)", "-1"),  # EDGE
+    ("Neighbours.guesses.pad_id", "-1"),  # an id that no token has
     ("WaveTable.(name|width)", ".*"),  # a base: refused under the name that an heir hands on
     ("(data|measure|show)\\..*\\.(text|word|title|said|label|uncover)", "'no such name'"),
     ("WordTable.search.dropping|HandedDown.bias", "-1.0"),  # below 0 too

@@ -560,7 +560,7 @@ GOOD = {
     "Icons.__getitem__.rows": lambda: torch.tensor([0]),
     "IconBatches.data": icons,
     "name_ids.names": lambda: ("a b", "c"),
-    "new_combinations.names": lambda: ["a b", "b c", "a", "b", "c"],
+    "new_combinations.names": lambda: ["a b", *(f"{word} {n}" for word in "ab" for n in range(5))],
     "new_combinations.size": lambda: 1,
     "unpatchify.patches": lambda: torch.ones(2, 4, 16),
     "hide_words.mask_id": lambda: 2,

@@ -284,7 +284,8 @@ def mean_of_tokens(features: Tensor, real: Tensor) -> Tensor:
     Source: Reimers and Gurevych 2019, "Sentence-BERT", §3.
     """
     checks.floating("features", features, dims=3)
-    if not isinstance(real, Tensor) or real.dtype != torch.bool or real.shape != features.shape[:2]:
+    mask = isinstance(real, Tensor) and real.dtype == torch.bool
+    if not mask or real.shape != features.shape[:2] or real.device != features.device:
         found = (tuple(real.shape), real.dtype) if isinstance(real, Tensor) else real
         raise ValueError(f"real must be a boolean mask {tuple(features.shape[:2])}, got {found}")
     weights = real.to(features.dtype)[..., None]  # (batch, seq_len, 1)
