@@ -54,8 +54,9 @@ def test_a_parameter_that_moved_to_another_group_is_seen():
 
 def test_what_a_scheduler_notes_in_a_group_does_not_count():
     optimizer = torch.optim.SGD([nn.Parameter(torch.ones(2))], lr=0.1)
-    before = made(optimizers=[optimizer])
     optimizer.param_groups[0]["initial_lr"] = 0.1
+    before = made(optimizers=[optimizer])
+    optimizer.param_groups[0]["initial_lr"] = 0.2
     assert differences(before, made(optimizers=[optimizer])) == []
 
 

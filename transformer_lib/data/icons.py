@@ -162,6 +162,9 @@ def new_combinations(names: Sequence[str], size: int, *, seed: int) -> tuple[Ten
         ValueError: if there are not as many.
     """
     checks.at_least(1, size=size)
+    checks.several(names=names)
+    for name in names:
+        checks.string(names=name)
     words = [frozenset(name.split()) for name in names]
     left = Counter(word for name in words for word in name)
     same = Counter(words)
