@@ -48,6 +48,9 @@ SKIPPED = {
     "learning": "reads a file of the user's, refused line by line in test_learning",
     "LineJudge|line_judge": "takes words and numbers of a table",
     "kernels": "are called by attention alone, behind its checks",
+    "check_(objects|boxes|attention|mask)": "are refusals themselves",
+    "join": "is called for every merge, behind the checks of BytePairs",
+    "Reading|plain|factor|set|restore": "are inside of `train`, behind its checks",
     "check_memory|decay|split_heads|join_heads|state_before": "are called within, behind checks",
     "downloads": "ask the network",
     "load_cifar10|load_captions|load_fashion_mnist|load_tiny_shakespeare": "ask the network",
@@ -66,21 +69,37 @@ RIGHT = [
     ("(choosing|quantize|measure)\\..*", "half|float64|extra axis"),
     ("DigitReader.samples|BeamTree.(first|after)", "half|float64"),
     ("training_step.x", "half|float64|NaN"),  # numbers of any precision
-    ("token_loss.logits", "half|float64"),
+    ("token_(loss|sum).logits", "half|float64"),
     ("attention.(q|k|v)", "extra axis"),
     ("FeedForward.forward.x|(GPT|Transformer).logits.features|unit_vectors.x", "extra axis"),  # (…)
     ("unit_vectors.x|interpolate_grid.table", "half|float64|meta"),  # of any precision, or a shape
     ("sine_places.points|orthogonalize.x", "half|float64|meta|extra axis"),
     ("(Sinusoidal|Relative)Positions.forward.x|Rotary.forward.x", "meta|no axis"),  # type and place
     ("RelativeAttention.rows.x", "extra axis|no axis"),  # lends its type and device alone
-    ("patchify.images|relative_shift.scores", KINDS),  # move numbers, of whatever kind
+    (
+        "patchify.images|unpatchify.patches|relative_shift.scores",
+        KINDS,
+    ),  # move numbers
     ("relative_shift.scores", "extra axis"),  # (…)
     ("shape_of.x", f"{KINDS}|extra axis|no axis|NaN"),  # has a shape
     ("padding_mask.lengths", "uint8"),  # whole numbers too
     ("padding_mask_from_ids.(ids|pad_id)", "meta|too high|negative|-1"),  # of any vocabulary
     ("bits_(in_chunks|sliding).tokens", "too high"),  # refused by the model, under its own name
-    ("token_loss.pad_id", "-1"),  # an id that no token has, as torch's -100
+    ("token_(loss|sum).pad_id", "-1"),  # an id that no token has, as torch's -100
     ("to_corners.boxes", "NaN"),  # numbers in, numbers out
+    ("Icons.images", "half|float64|NaN"),  # pictures of any precision
+    ("hide_words.ids", "meta"),  # moves ids, of any device
+    ("sound_picture.sound", "float64"),
+    ("focal_loss.logits", "NaN"),  # numbers in, numbers out
+    ("focal_loss.wanted", "no axis"),  # broadcasts
+    ("(?:Placed\\w+).forward.(places|context_places)", "extra axis"),  # broadcast
+    ("CLIP.(images|forward|loss).pictures", ".*"),  # refused by the tower, under its own name
+    ("vision_config.width", ".*"),  # refused under the name that it has there
+    ("Transformer.decode.context_mask", ".*"),  # refused as a mask
+    ("DETR.probabilities.logits", "half|float64|extra axis"),  # (…), of any precision
+    ("mean_of_tokens.features", "half|float64"),
+    ("Neighbours.guess.(left|right)", "-1"),  # EDGE
+    ("Neighbours.guesses.pad_id", "-1"),  # an id that no token has
     ("WaveTable.(name|width)", ".*"),  # a base: refused under the name that an heir hands on
     ("(data|measure|show)\\..*\\.(text|word|title|said|label|uncover)", "'no such name'"),
     ("WordTable.search.dropping|HandedDown.bias", "-1.0"),  # below 0 too

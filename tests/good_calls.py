@@ -6,6 +6,7 @@ one does not, the function stands in front: "Streams.ids". Values are made anew 
 
 import tempfile
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -13,7 +14,9 @@ import torch
 from torch import nn
 
 from transformer_lib.data.episodes import Episodes
+from transformer_lib.data.icons import Icons
 from transformer_lib.data.images import Images
+from transformer_lib.data.masking import Masked, hide_words
 from transformer_lib.data.ratings import Rated
 from transformer_lib.data.streams import Streams
 from transformer_lib.data.translations import Pair
@@ -21,13 +24,18 @@ from transformer_lib.data.vocabulary import Vocabulary
 from transformer_lib.data.worlds import Doors
 from transformer_lib.layers.blocks import DecoderLayer, EncoderLayer
 from transformer_lib.layers.cache import KVCache, MemoryCache
+from transformer_lib.layers.encoder import Encoder
 from transformer_lib.layers.feed_forward import FeedForward
 from transformer_lib.layers.multi_head import MultiHeadAttention
+from transformer_lib.layers.places import PlacedAttention
 from transformer_lib.layers.relative import RelativeAttention, relative_shift
-from transformer_lib.models.bert import Bert, BertConfig, Classifier
+from transformer_lib.models.bert import Bert, BertConfig, Classifier, MaskedWords
+from transformer_lib.models.clip import BagOfWords, BagOfWordsConfig, CLIPConfig, TextTowerConfig
 from transformer_lib.models.decision_transformer import DecisionTransformerConfig
+from transformer_lib.models.detection import DETRConfig
 from transformer_lib.models.gpt import GPT, GPTConfig
 from transformer_lib.models.recurrent import Recurrent, RecurrentConfig
+from transformer_lib.models.segmentation import SegmenterConfig
 from transformer_lib.models.transformer import Transformer, TransformerConfig
 from transformer_lib.models.transformer_xl import TransformerXL, TransformerXLConfig
 from transformer_lib.models.vit import ViT, ViTConfig
@@ -112,6 +120,48 @@ def sharded_folder():
     model, file = gpt(), folder()
     save_sharded(file, model, torch.optim.SGD(model.parameters(), lr=0.1))
     return file
+
+
+def vit():
+    torch.manual_seed(0)
+    return ViT(vit_config()).eval()
+
+
+def bert():
+    torch.manual_seed(0)
+    return Bert(BertConfig(11, max_len=16, **SMALL)).eval()
+
+
+def bag_of_words():
+    return BagOfWords(BagOfWordsConfig(11, 3))
+
+
+def icons():
+    return Icons(torch.ones(2, 1, 8, 8), ("a b", "c"))
+
+
+def masked():
+    seen = torch.tensor([[3, 2, 5], [2, 7, 0]])
+    return [Masked(seen, seen == 2, torch.tensor([[3, 4, 5], [6, 7, 0]]))]
+
+
+def one_box():
+    return torch.tensor([[0.0, 0.0, 1.0, 1.0]])
+
+
+def guesses():
+    return [(torch.zeros(1, 3, 3), torch.full((1, 3, 4), 0.5))]
+
+
+def placed():
+    return PlacedAttention(8, 2)
+
+
+# What a published config.json says, of the smallest models.
+ENCODER = {"hidden_size": 8, "num_attention_heads": 2, "num_hidden_layers": 1}
+ENCODER |= {"intermediate_size": 16, "vocab_size": 11, "max_position_embeddings": 16}
+EYES = ENCODER | {"image_size": 8, "patch_size": 4}
+GPT_2 = {"vocab_size": 11, "n_positions": 16, "n_embd": 8, "n_head": 2, "n_layer": 1}
 
 
 def decoder_layer_memory():
@@ -355,13 +405,11 @@ GOOD = {
     "TransformerXL.read.cache": lambda: None,
     "GPT.logits.features": features,
     "Transformer.logits.features": features,
-    "Transformer.decode.memory": decoder_layer_memory,
     "Transformer.step.state": lambda: pair_state(Transformer(transformer_config()).eval()),
     "Recurrent.step.state": lambda: pair_state(Recurrent(recurrent_config()).eval()),
     "Recurrent.decode.state": lambda: pair_state(Recurrent(recurrent_config()).eval()),
-    "AdditiveAttention.forward.query": lambda: torch.ones(2, 1, 8),
+    "AdditiveAttention.forward.query": lambda: torch.ones(2, 8),
     "AdditiveAttention.forward.keys": decoder_layer_memory,
-    "AdditiveAttention.forward.memory": decoder_layer_memory,
     "AdditiveAttention.forward.mask": lambda: torch.ones(2, 4, dtype=torch.bool),
     "token_loss.logits": lambda: torch.zeros(2, 3, 11),
     "orthogonalize.x": lambda: torch.eye(3),
@@ -506,6 +554,116 @@ GOOD = {
     "load_sharded.folder": lambda: sharded_folder(),
     "load_sharded.model": lambda: remembered(),
     "load_sharded.optimizers": lambda: torch.optim.SGD(KEPT["model"].parameters(), lr=0.1),
+    # pictures and texts
+    "Icons.images": lambda: torch.ones(2, 1, 8, 8),
+    "Icons.names": lambda: ("a b", "c"),
+    "Icons.__getitem__.rows": lambda: torch.tensor([0]),
+    "IconBatches.data": icons,
+    "name_ids.names": lambda: ("a b", "c"),
+    "new_combinations.names": lambda: ["a b", *(f"{word} {n}" for word in "ab" for n in range(5))],
+    "new_combinations.size": lambda: 1,
+    "unpatchify.patches": lambda: torch.ones(2, 4, 16),
+    "hide_words.mask_id": lambda: 2,
+    "hide_words.special": lambda: (0, 1, 2),
+    "MaskedBatches.rows": lambda: [torch.tensor([3, 4]), torch.tensor([5, 6])],
+    "MaskedBatches.hide": lambda: partial(hide_words, mask_id=2, vocab_size=11, special=(0, 2)),
+    "Difficulty.near": lambda: 0.5,
+    "Difficulty.noise": lambda: 0.1,
+    "compose.data": lambda: Images(torch.ones(2, 1, 28, 28), torch.tensor([0, 1])),
+    "SceneBatches.data": lambda: Images(torch.ones(2, 1, 28, 28), torch.tensor([0, 1])),
+    "sound_picture.sound": lambda: torch.ones(4000),
+    "join.ids": lambda: [1, 2, 3],
+    "join.pair": lambda: (1, 2),
+    "join.new": lambda: 9,
+    "always_capital.texts": lambda: [["a", "b"]],
+    "chat_text.messages": lambda: [{"role": "user", "content": "a"}],
+    # measures
+    "average_precision.detections": lambda: [(torch.ones(1), torch.tensor([0]), one_box())],
+    "check_objects.name": lambda: "objects",
+    "check_objects.objects": lambda: (torch.tensor([0]), one_box()),
+    "check_boxes.name": lambda: "boxes",
+    "focal_loss.wanted": lambda: torch.ones(2, 5, dtype=torch.bool),
+    "contrastive_loss.a": lambda: torch.eye(3),
+    "contrastive_loss.b": lambda: torch.eye(3),
+    "contrastive_loss.scale": lambda: 2.0,
+    "contrastive_loss.same": lambda: torch.eye(3, dtype=torch.bool),
+    "questions.rows": lambda: [torch.tensor([3, 4]), torch.tensor([5, 6])],
+    "questions.mask_id": lambda: 2,
+    "questions.special": lambda: (0, 1, 2),
+    "truth.asked": masked,
+    "best_guesses.model": lambda: MaskedWords(bert()),
+    "best_guesses.asked": masked,
+    "Neighbours.rows": lambda: [torch.tensor([3, 4]), torch.tensor([5, 6])],
+    "Neighbours.unknown": lambda: (0,),
+    "Neighbours.guess.left": lambda: 3,
+    "Neighbours.guess.right": lambda: 4,
+    "Neighbours.guesses.asked": masked,
+    "Neighbours.guesses.right": lambda: True,
+    "ranks.scores": lambda: torch.eye(3),
+    "ranks.right": lambda: torch.tensor([0, 1, 2]),
+    "recall_at.scores": lambda: torch.eye(3),
+    "recall_at.right": lambda: torch.tensor([0, 1, 2]),
+    "recall_at.k": lambda: (1,),
+    "match_cost.logits": lambda: torch.zeros(3, 3),
+    "match_cost.boxes": lambda: torch.full((3, 4), 0.5),
+    "match_cost.objects": lambda: (torch.tensor([0]), one_box()),
+    "set_loss.guesses": guesses,
+    "f1.guessed": lambda: torch.tensor([True, False]),
+    "f1.true": lambda: torch.tensor([True, True]),
+    "recall.guessed": lambda: torch.tensor([True, False]),
+    "recall.true": lambda: torch.tensor([True, True]),
+    "recall.among": lambda: torch.tensor([True, True]),
+    "window_features.words": lambda: ["a", "b"],
+    "window_features.counts": lambda: {"a": 3},
+    # models and their parts
+    "DecoderLayer.forward.context": decoder_layer_memory,
+    "Decoder.forward.context": decoder_layer_memory,
+    "Transformer.decode.context": decoder_layer_memory,
+    "PlacedAttention.forward.places": lambda: torch.ones(3, 8),
+    "PlacedEncoderLayer.self_attention": placed,
+    "PlacedEncoderLayer.forward.places": lambda: torch.ones(3, 8),
+    "PlacedDecoderLayer.self_attention": placed,
+    "PlacedDecoderLayer.cross_attention": placed,
+    "PlacedDecoderLayer.forward.context": decoder_layer_memory,
+    "PlacedDecoderLayer.forward.places": lambda: torch.ones(3, 8),
+    "PlacedDecoderLayer.forward.context_places": lambda: torch.ones(4, 8),
+    "Reach.same_length": lambda: True,
+    "Reach.clamp_len": lambda: None,
+    "ClassTokens.reader": lambda: Encoder([encoder_layer()]),
+    "ClassTokens.forward.patches": features,
+    "AdaptiveOutput.tables": lambda: [nn.Embedding(4, 8), nn.Embedding(7, 4)],
+    "AdaptiveOutput.forward.targets": ids,
+    "Bert.config": lambda: BertConfig(11, max_len=16, **SMALL),
+    "MaskedWords.bert": bert,
+    "Classifier.bert": bert,
+    "Bert.forward.segments": lambda: torch.zeros(2, 3, dtype=torch.long),
+    "MaskedWords.forward.chosen": lambda: torch.ones(2, 3, dtype=torch.bool),
+    "mean_of_tokens.real": lambda: torch.ones(2, 3, dtype=torch.bool),
+    "BagOfWords.config": lambda: BagOfWordsConfig(11, 3),
+    "TextTower.config": lambda: TextTowerConfig(11, 3, max_len=16, end_id=10, **SMALL),
+    "TextTower.forward.ids": lambda: torch.tensor([[3, 4, 10], [5, 10, 0]]),
+    "CLIP.config": CLIPConfig,
+    "CLIP.image_tower": vit,
+    "CLIP.text_tower": bag_of_words,
+    "pictures": lambda: torch.ones(2, 1, 8, 8),
+    "backbone": vit,
+    "DETR.config": lambda: DETRConfig(2, 4, 8, 2, 1, 1, 16),
+    "DETR.detect.features": lambda: torch.ones(2, 2, 2, 8),
+    "DETR.probabilities.logits": lambda: torch.zeros(2, 4, 3),
+    "Segmenter.config": lambda: SegmenterConfig(3),
+    "bert_config.published": lambda: ENCODER | {"model_type": "bert"},
+    "vit_config.published": lambda: EYES | {"model_type": "vit"},
+    "gpt2_config.published": lambda: dict(GPT_2),
+    "llama_config.published": lambda: dict(ENCODER),
+    "vision_config.published": lambda: dict(EYES),
+    "text_config.published": lambda: ENCODER | {"eos_token_id": 2},
+    "load.file": lambda: saved(),
+    # training
+    "token_sum.logits": lambda: torch.zeros(2, 3, 11),
+    "Rates.model": lambda: remembered(),
+    "Rates.optimizer": lambda: torch.optim.SGD(KEPT["model"].parameters(), lr=0.1),
+    "Rates.schedule": lambda: None,
+    "check_generators.generators": list,
 }
 
 

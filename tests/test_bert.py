@@ -181,6 +181,57 @@ def test_the_last_layer_is_the_table_of_embeddings():
     assert sum(p.shape == (23, 8) for p in model.parameters()) == 1
 
 
+@pytest.mark.parametrize("pool", ["first", "mean"])
+def test_padding_is_the_id_that_it_is_said_to_be(pool):
+    model = redraw(Classifier(small(pad_id=22), 3, pool=pool)).eval()
+    ids = IDS.where(REAL, 22)
+    ids[1, 5] = 0  # a token like any other
+    assert_close(model.bert(ids)[0, :4], model.bert(ids[:1, :4])[0], **EXACT)
+    assert_close(model(ids)[:1], model(ids[:1, :4]), **EXACT)
+    other = ids.clone()
+    other[1, 5] = 1
+    assert (model(other) - model(ids))[1].abs().max() > 1e-7
+
+
+def test_each_dropout_falls_in_training_and_alone():
+    config = BertConfig(23, **SMALL | {"dropout": 0.5})
+    bert = Bert(config)
+    layers = bert.encoder.layers
+    assert {layer.self_attention.dropout for layer in layers} == {0.5}
+    assert {layer.dropout.p for layer in layers} == {0.5}
+    for layer in layers:
+        layer.self_attention.dropout = layer.dropout.p = 0.0
+    assert not torch.equal(bert(IDS), bert(IDS))  # that of the embeddings
+    bert.dropout.p = 0.0
+    assert torch.equal(bert(IDS), bert(IDS))
+    head = Classifier(bert, 3, dropout=0.5)
+    assert not torch.equal(head(IDS), head(IDS))
+    head.eval()
+    assert torch.equal(head(IDS), head(IDS))
+
+
+def test_every_norm_has_the_eps_that_was_asked_for():
+    model = MaskedWords(small(norm_first=True, eps=0.25))
+    norms = [part for part in model.modules() if isinstance(part, torch.nn.LayerNorm)]
+    assert len(norms) == 2 * 2 + 3  # two a layer, of embeddings, the last, and the head's
+    assert {norm.eps for norm in norms} == {0.25}
+
+
+def test_heads_start_as_the_encoder_does():
+    bert = Bert(BertConfig(23, **SMALL | {"d_model": 64}))
+    classifier, words = Classifier(bert, 50), MaskedWords(bert)
+    for linear in (classifier.pooler, classifier.head, words.transform):
+        assert linear.weight.std().item() == pytest.approx(0.02, rel=0.15)
+        assert not linear.bias.any()
+
+
+def test_a_head_that_reads_elsewhere_takes_no_pooler(tmp_path):
+    theirs = saved(BertForSequenceClassification, tmp_path)
+    mine = Classifier(Bert(bert_config(read_config(tmp_path))), 3, pool="mean").double()
+    fill_head(mine, tmp_path)
+    assert_close(mine.head.weight, theirs.classifier.weight, rtol=0, atol=0)
+
+
 def test_the_mean_leaves_out_padding():
     features = torch.randn(2, 6, 4, dtype=torch.float64)
     means = mean_of_tokens(features, REAL)

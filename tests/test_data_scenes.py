@@ -116,6 +116,41 @@ def test_the_difficulties_are_what_they_are_called(digits):
     assert noise[0] < noise[1] < noise[2]
 
 
+def test_noise_is_as_often_dark_as_light():
+    grey = Images(squares().images.where(squares().images == 0, 0.6), torch.arange(10))
+    clean, noisy = (
+        scenes_of(grey, 100, difficulty=replace(CLEAN, noise=noise)).images for noise in (0.0, 0.1)
+    )
+    change = (noisy - clean)[clean > 0.55]  # far from 0 and 1, where it is cut off
+    assert change.mean().abs() < 0.005
+    assert change.std() == pytest.approx(0.1, abs=0.005)
+
+
+def test_digits_are_turned_to_both_sides():
+    # A line from the left upper corner of a digit to its right lower one leans by its turn.
+    line = torch.zeros(10, 1, 28, 28)
+    line[:, :, 5:23, 13:15] = 1.0  # upright
+    scenes = scenes_of(Images(line, torch.arange(10)), 200)
+    leans = []
+    for image, (_, boxes) in zip(scenes.images[:, 0], scenes.objects, strict=True):
+        for left, top, right, bottom in (SIZE * boxes).round().int().tolist():
+            part = image[top:bottom, left:right]
+            across = torch.arange(right - left).float()
+            upper, lower = part[: len(part) // 3].sum(0), part[-(len(part) // 3) :].sum(0)
+            leans.append(((lower - upper) @ across / upper.sum()).item())
+    leans = torch.tensor(leans)
+    assert (leans > 1).float().mean() > 0.2
+    assert (leans < -1).float().mean() > 0.2
+
+
+def test_every_digit_is_drawn_and_batches_are_as_hard_as_asked(digits):
+    batches = SceneBatches(squares(), batch_size=100, difficulty=CLEAN)
+    wanted = scenes_of(squares(), 100, seed=0)
+    assert torch.equal(batches[0].images, wanted.images)
+    assert {int(x) for labels, _ in batches[0].objects for x in labels} == set(range(10))
+    assert digits.test.images.shape[1:] == (1, 28, 28)
+
+
 def test_the_same_seed_makes_the_same_scenes(digits):
     batches = SceneBatches(digits.train, batch_size=3, seed=1)
     later = SceneBatches(digits.train, batch_size=3, seed=1)

@@ -137,6 +137,22 @@ def test_even_the_smallest_ratio_keeps_a_position():
     assert_close(relative_gains(losses, ratio=1e-9), relative_gains(losses, ratio=1 / 7))
 
 
+def test_a_part_of_the_positions_is_rounded():
+    losses = some_losses(positions=10)
+    for ratio, positions in ((0.26, 3), (0.34, 3), (0.36, 4)):
+        assert_close(
+            relative_gains(losses, ratio=ratio), relative_gains(losses, ratio=positions / 10)
+        )
+
+
+def test_of_equally_hard_positions_the_first_are_taken():
+    losses = torch.stack([torch.full((6,), 2.0), torch.tensor([1.0, 2.0, 2.0, 2.0, 2.0, 0.0])])[
+        None
+    ]
+    found = relative_gains(losses, ratio=1 / 3).item()
+    assert found == pytest.approx(1 - math.exp(-0.5))
+
+
 def test_a_gain_at_the_threshold_is_enough():
     losses = torch.tensor([1.0, 1.0 + math.log(1 - 0.25), 0.0])[None, :, None].double()
     gain = relative_gains(losses)[0, 0].item()
@@ -180,6 +196,7 @@ def test_impossible_losses_are_refused(losses, ratio, message):
         ([3, 2, 1], 0.01, r"growing numbers, .* got \[3, 2, 1\]"),
         ([-1, 0, 1], 0.01, r"growing numbers, .* got \[-1, 0, 1\]"),
         ([1.5, 2.5, 3.9], 0.01, r"growing numbers, .* got \[1.5, 2.5, 3.9\]"),
+        ([True, 2, 3], 0.01, r"growing numbers, .* got \[True, 2, 3\]"),
         ("123", 0.01, "growing numbers, .* got 123"),
         (None, 0.01, "growing numbers, .* got None"),
         ([1, 2, 3], 0.0, "threshold must be positive and finite, got 0.0"),

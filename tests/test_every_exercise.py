@@ -4,6 +4,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+import torch
 
 from transformer_lib import exercises
 
@@ -28,6 +29,16 @@ def test_every_known_mistake_is_told_from_the_others(chapter, number):
     """On the inputs that are drawn no two mistakes do the same: each gets its own sentence."""
     for said, mistake in CHAPTERS[chapter].EXERCISES[number].mistakes.items():
         assert CHAPTERS[chapter].check(number, mistake) == (f"Not yet. It looks like this: {said}")
+
+
+@EACH
+def test_the_right_answer_has_every_property(chapter, number):
+    """Else a reader would be told to have what no right answer has."""
+    exercise = CHAPTERS[chapter].EXERCISES[number]
+    torch.manual_seed(0)
+    inputs = [make() for make in (exercise.draw, exercise.small) for _ in range(12)]
+    for said, holds in exercise.properties.items():
+        assert all(holds(exercise.right, given) for given in inputs), said
 
 
 @EACH

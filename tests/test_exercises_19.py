@@ -6,7 +6,7 @@ import pytest
 import torch
 from marks import assert_told
 
-from transformer_lib.exercises.chapter_19 import check
+from transformer_lib.exercises.chapter_19 import EXERCISES, check
 
 BIT = math.log(2)  # in nats
 
@@ -61,6 +61,8 @@ def test_an_answer_is_known_however_it_is_written(number, answer, said):
     [
         (1, lambda w, s: counted(w, s) - 1, "With a stride of 1"),
         (1, lambda w, s: counted(w, s) * (s * 0 + 1) + (s > 1) * 9, "It must lie from"),
+        (1, lambda w, s: torch.where(s == 1, w, w - s - 0.5), "It must lie from"),
+        (1, lambda w, s: torch.where(s == 1, w, w - s + 0.5), "It must lie from"),
         (2, lambda table: paid(table) + 1, "costs nothing"),
         (2, lambda table: paid(table) ** 2, "twice the price"),
         (3, lambda a, b: one_by_one(a, b) + 0.1, "gain nothing"),
@@ -69,3 +71,10 @@ def test_an_answer_is_known_however_it_is_written(number, answer, said):
 )
 def test_an_unknown_mistake_is_told_a_property(number, answer, said):
     assert said in check(number, answer)
+
+
+def test_a_window_is_never_shorter_than_its_stride():
+    torch.manual_seed(0)
+    for window, stride in (EXERCISES[1].draw() for _ in range(20)):
+        assert (window > stride).all()
+        assert (stride > 0).all()

@@ -90,6 +90,15 @@ def test_retention_does_not_mind_where_a_text_begins_but_sees_its_order():
     assert (layer(swapped)[:, -1] - layer(x)[:, -1]).abs().max() > 1e-6
 
 
+@pytest.mark.parametrize("kind", [LinearAttention, Retention])
+@pytest.mark.parametrize("bias", [False, True])
+def test_all_projections_have_biases_or_none(kind, bias):
+    layer = kind(8, 2, bias=bias)
+    maps = [part for part in layer.modules() if isinstance(part, torch.nn.Linear)]
+    assert len(maps) == (5 if kind is Retention else 4)
+    assert all((part.bias is not None) == bias for part in maps)
+
+
 def test_options_that_cannot_be_are_refused():
     with pytest.raises(ValueError, match="bias must be True or False, got 'no'"):
         LinearAttention(8, 2, bias="no")

@@ -93,6 +93,14 @@ def test_impossible_counts_are_refused(changes, message):
         WittenBell(options.pop("tokens"), **options)
 
 
+def test_the_longest_order_is_the_last_whose_numbers_fit():
+    tokens = torch.ones(80).long()
+    longest = WittenBell(tokens, order=62, vocab_size=2)
+    assert longest.grams[-1].tolist() == [2**62 - 1]
+    with pytest.raises(ValueError, match=r"below 2 .* 63, got order = 63"):
+        WittenBell(tokens, order=63, vocab_size=2)
+
+
 def test_tokens_outside_the_vocabulary_are_refused():
     model = WittenBell(torch.zeros(9).long(), order=2, vocab_size=4)
     with pytest.raises(ValueError, match="tokens must not be negative, got -1"):

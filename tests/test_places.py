@@ -129,8 +129,12 @@ X, P = torch.zeros(2, 3, 8), torch.zeros(3, 8)
     [
         ((X,), {"places": torch.zeros(4, 8)}, r"places must broadcast to \(2, 3, 8\), got \(4, 8"),
         ((X,), {"places": P.expand(2, 2, 3, 8)}, "places must broadcast to"),
-        ((X,), {"places": P.long()}, "places must be a floating-point tensor, got torch.int64"),
-        ((X,), {"places": None}, "places must be a floating-point tensor, got NoneType"),
+        (
+            (X,),
+            {"places": P.long()},
+            "places must be of floating point, with some axes, got .* of torch.int64",
+        ),
+        ((X,), {"places": None}, "places must be a tensor, got NoneType"),
         ((X, X), {"places": P}, "must be given together, got context alone"),
         ((X,), {"places": P, "context_places": P}, "got context_places alone"),
         ((X[..., :4],), {"places": P}, r"x must be \(batch, len, d_model = 8\), got \(2, 3, 4\)"),

@@ -166,6 +166,14 @@ def test_one_line_needs_no_legend_and_many_points_no_marks():
     assert ax.get_xscale() == "linear"
 
 
+def test_lengths_are_doubled_and_written_out():
+    ax = plots.lines([1024, 2048, 4096], {"y": [1, 2, 3]}, xlabel="x", ylabel="y", log_x=True)
+    ax.figure.canvas.draw()
+    shown = [text.get_text() for text in ax.get_xticklabels()]
+    assert {"1,024", "2,048", "4,096"} <= set(shown)
+    assert ax.get_yscale() == "linear"
+
+
 def test_lines_refuse_a_series_of_another_length():
     with pytest.raises(ValueError, match=r"series\['y'\]: got shape \(2,\)"):
         plots.lines([1, 2, 3], {"y": [1, 2]}, xlabel="x", ylabel="y")
@@ -186,7 +194,18 @@ def test_grouped_bars_do_not_overlap():
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["x", "y"]
 
 
+def test_each_group_of_bars_has_its_colour_and_a_seventh_the_first_again():
+    groups = {str(n): [n, n] for n in range(7)}
+    ax = plots.bars("ab", groups, ylabel="n")
+    colours = [bar.get_facecolor() for bar in ax.patches][::2]
+    assert len(set(colours[:6])) == 6
+    assert colours[6] == colours[0]
+    assert [bar.get_height() for bar in ax.patches][::2] == list(range(7))
+
+
 def test_bars_refuse_another_number_of_values():
+    with pytest.raises(ValueError, match=r"values: got shape \(1,\), want \(2,\)"):
+        plots.bars("ab", [1], ylabel="n")
     with pytest.raises(ValueError, match=r"values: got shape \(3,\), want \(2,\)"):
         plots.bars("ab", [1, 2, 3], ylabel="n")
 

@@ -51,9 +51,18 @@ def test_a_fresh_layer_takes_steps_near_1_and_forgets_as_it_says():
     layer = StateSpace(64, 4)
     step, log_decay = layer.steps(torch.zeros(1, 1, 64))
     assert_close(step, torch.ones(1, 4, 1))
+    rates = -log_decay[0, :, 0]
+    assert_close(rates[1:] / rates[:-1], torch.full((3,), 100 ** (1 / 3)))  # evenly in logarithms
     forgotten = 1 - log_decay.exp()
     assert forgotten[0, 0].item() == pytest.approx(0.003, abs=1e-4)
     assert forgotten[0, -1].item() == pytest.approx(0.26, abs=1e-3)
+
+
+def test_a_fresh_layer_reads_this_token_and_little_of_those_before():
+    torch.manual_seed(0)
+    weight = StateSpace(64, 4).conv.weight[:, 0]  # (3 · d_model, from the oldest to this token)
+    assert_close(weight[:, -1], torch.ones(192), rtol=0, atol=0.06)
+    assert weight[:, :-1].abs().max() < 0.06
 
 
 def test_steps_of_another_width_are_refused():

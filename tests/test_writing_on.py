@@ -166,6 +166,64 @@ def test_the_scores_of_a_search_are_those_of_each_row():
         assert_close(score, one[0], rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("search", "options"),
+    [
+        (generate, {"choose": lambda logits: logits.argmin(dim=-1)}),
+        (generate, {"window": 10}),
+        (generate, {"window": 10, "cache": False}),
+        (beam_search, {"num_beams": 2}),
+        (beam_search, {"num_beams": 1}),
+        (beam_search, {"length_penalty": 0.0, "return_scores": True}),
+        (beam_search, {"length_penalty": 3.0, "return_scores": True}),
+    ],
+    ids=str,
+)
+def test_with_a_mask_each_option_is_what_it_is_without(search, options):
+    model = restless("gpt, rotary")
+    inputs, mask, alone = padded("right")
+    options = {"max_new_tokens": 20} | options
+    together = search(model, inputs, mask=mask, **options)
+    one_by_one = [search(model, prompt, **options) for prompt in alone]
+    if "return_scores" in options:
+        together, scores = together
+        assert_close(scores, torch.cat([score for _, score in one_by_one]), rtol=0, atol=1e-12)
+        one_by_one = [tokens for tokens, _ in one_by_one]
+    for row, (one,) in zip(together, one_by_one, strict=True):
+        assert torch.equal(row[: len(one)], one)
+    plain = {name: options[name] for name in ("max_new_tokens", "return_scores") if name in options}
+    usual = search(model, inputs, mask=mask, **plain)  # from which the option makes a difference
+    if "return_scores" in options:
+        together, usual = scores, usual[1]
+    assert not torch.equal(together, usual)
+
+
+def test_what_ends_early_is_filled_with_the_models_padding():
+    torch.manual_seed(0)
+    model = redraw(GPT(GPTConfig(29, max_len=40, eos_id=2, pad_id=7, **GPTS))).double().eval()
+    ends = {3: 2, 9: 6}  # what stands last in a prompt, and after how many tokens it ends
+
+    def step(tokens, state):
+        scores = torch.zeros(len(tokens), 29)
+        for row, left in enumerate(state.left):
+            scores[row, 2 if left == 0 else 5] = 1.0
+        state.left = [left - 1 for left in state.left]
+        return scores
+
+    class Left:
+        def __init__(self, left):
+            self.left = left
+
+        def reorder(self, rows):
+            self.left = [self.left[row] for row in rows.tolist()]
+
+    model.step = step
+    model.start = lambda inputs: (inputs, Left([ends[int(row[-1])] for row in inputs]))
+    inputs = torch.tensor([[4, 3, 0], [5, 6, 9]])
+    written = generate(model, inputs, max_new_tokens=9, mask=inputs != 0)
+    assert written.tolist() == [[5, 5, 2, 7, 7, 7, 7], [5] * 6 + [2]]
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_padding_is_never_read(name):
     model = make(name)

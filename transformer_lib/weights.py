@@ -99,6 +99,7 @@ def load(file: str | os.PathLike) -> nn.Module:
         ValueError: if there is no such file, it does not say which model it holds, or `fill` would
             refuse it.
     """
+    checks.path(file=file)
     path = SHIPPED.get(str(file), Path(file))
     header = _header(path)
     if "model" not in header:

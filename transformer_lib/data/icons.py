@@ -50,6 +50,8 @@ class Icons:
 
     def __post_init__(self):
         check_pictures(self.images)
+        checks.several(names=self.names)
+        checks.string(**{f"names[{n}]": name for n, name in enumerate(self.names)})
         if len(self.names) != len(self.images):
             raise ValueError(
                 f"names must be one for each of {len(self.images)} pictures, got {len(self.names)}"
@@ -160,6 +162,9 @@ def new_combinations(names: Sequence[str], size: int, *, seed: int) -> tuple[Ten
         ValueError: if there are not as many.
     """
     checks.at_least(1, size=size)
+    checks.several(names=names)
+    for name in names:
+        checks.string(names=name)
     words = [frozenset(name.split()) for name in names]
     left = Counter(word for name in words for word in name)
     same = Counter(words)
@@ -188,6 +193,8 @@ def name_ids(names: Sequence[str], vocabulary: Vocabulary) -> Tensor:
     Raises:
         ValueError: if a word is not in the vocabulary, or a name has more than MOST_WORDS.
     """
+    checks.several(names=names)
+    checks.a(Vocabulary, vocabulary=vocabulary)
     number = {word: place for place, word in enumerate(vocabulary.symbols, 3)}
     ids = torch.full((len(names), MOST_WORDS + 1), vocabulary.pad_id)
     for row, name in enumerate(names):
@@ -231,6 +238,8 @@ class IconBatches(Endless):
     ):
         if not isinstance(data, Icons):
             raise ValueError(f"data must be Icons, got {type(data).__name__}")
+        if augment is not None:
+            checks.function(augment=augment)
         self.images, self.ids = data.images, name_ids(data.names, vocabulary)
         self.order = Shuffled(len(data), batch_size=batch_size, seed=seed)
         self.seed, self.augment = seed, augment

@@ -42,12 +42,7 @@ def hide_words(
 
     Source: Devlin et al. 2018, §3.1 and appendix A.1; anew each time: Liu et al. 2019, §4.1.
     """
-    checks.ids("ids", ids, vocab_size)
-    checks.token(vocab_size, mask_id=mask_id)
-    for i in special:
-        checks.token(vocab_size, special=i)
-    checks.probability(rate=rate)
-    checks.positive(rate=rate)
+    _check(ids, mask_id, vocab_size, special, rate, generator)
     hidden = {mask_id, *special}
     ordinary = torch.tensor([i for i in range(vocab_size) if i not in hidden], device=ids.device)
     if not len(ordinary):
@@ -61,6 +56,26 @@ def hide_words(
     index = (draw() * len(ordinary)).long().clamp(max=len(ordinary) - 1)
     seen = torch.where(chosen & (how < 0.8), mask_id, ids)
     return torch.where(chosen & (how >= 0.9), ordinary[index].to(ids.dtype), seen), chosen
+
+
+def _check(
+    ids: Tensor,
+    mask_id: int,
+    vocab_size: int,
+    special: Sequence[int],
+    rate: float,
+    generator: torch.Generator | None,
+) -> None:
+    checks.at_least(1, vocab_size=vocab_size)
+    checks.ids("ids", ids, vocab_size)
+    checks.token(vocab_size, mask_id=mask_id)
+    checks.several(special=special)
+    for i in special:
+        checks.token(vocab_size, special=i)
+    checks.probability(rate=rate)
+    checks.positive(rate=rate)
+    if generator is not None:
+        checks.a(torch.Generator, generator=generator)
 
 
 class Masked(NamedTuple):
@@ -91,7 +106,7 @@ class MaskedBatches(Endless):
         seed: decides the order, and what is hidden.
 
     Raises:
-        ValueError: if there are fewer rows than `batch_size`, or a row is empty.
+        ValueError: if there are fewer rows than `batch_size`, or one is empty or no row of ids.
     """
 
     def __init__(
@@ -103,6 +118,11 @@ class MaskedBatches(Endless):
         pad_id: int = 0,
         seed: int = 0,
     ):
+        checks.several(rows=rows)
+        checks.function(hide=hide)
+        checks.at_least(0, pad_id=pad_id)
+        for i, row in enumerate(rows):
+            checks.row(f"rows[{i}]", row)
         if empty := [i for i, row in enumerate(rows) if not len(row)]:
             raise ValueError(f"rows must have a token or more each, got none in row {empty[0]}")
         self.rows, self.hide, self.pad_id, self.seed = rows, hide, pad_id, seed

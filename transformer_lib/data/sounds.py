@@ -107,11 +107,14 @@ def sound_picture(sound: Tensor) -> Tensor:
         (1, SIDE, SIDE) in 0 … 1.
 
     Raises:
-        ValueError: if `sound` is no row of numbers, or shorter than what is looked at together.
+        ValueError: if `sound` is no row of finite numbers, or shorter than what is looked at
+            together.
     """
     checks.floating("sound", sound, dims=1)
     if len(sound) < _WINDOW:
         raise ValueError(f"sound must have at least {_WINDOW} numbers, got {len(sound)}")
+    if sound.dtype not in (torch.float32, torch.float64) or not sound.isfinite().all():
+        raise ValueError(f"sound must be finite numbers of 32 or 64 bits, got {sound.dtype}")
     window = torch.hann_window(_WINDOW, dtype=sound.dtype)
     waves = torch.stft(sound, _WINDOW, hop_length=_HOP, window=window, return_complex=True)
     energy = _pitches().to(sound) @ waves.abs().square()  # (SIDE, moments)

@@ -109,9 +109,14 @@ def always_capital(texts: Iterable[Sequence[str]]) -> set[str]:
 
     Returns:
         The words in small letters, without those of `NOT_NAMES`.
+
+    Raises:
+        ValueError: if `texts` are no such rows.
     """
+    checks.several(texts=texts)
     capital, small = Counter(), Counter()
     for words in texts:
+        checks.several(texts=words)
         for before, word in pairwise(words):
             if word[0].islower():
                 small[word] += 1

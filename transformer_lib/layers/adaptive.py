@@ -72,8 +72,13 @@ class AdaptiveOutput(nn.AdaptiveLogSoftmaxWithLoss):
         *,
         tables: Iterable[nn.Embedding],
     ):
+        check_groups(vocab_size, d_model, cutoffs, div_value)
+        checks.several(tables=tables)
+        tables = [*tables]
+        for n, table in enumerate(tables):
+            checks.a(nn.Embedding, **{f"tables[{n}]": table})
         super().__init__(d_model, vocab_size, cutoffs, div_value=div_value)
-        for table, tail in zip([*tables][1:], self.tail, strict=True):
+        for table, tail in zip(tables[1:], self.tail, strict=True):
             tail[1].weight = table.weight
 
     def forward(self, x: Tensor, targets: Tensor | None = None) -> Tensor:
@@ -86,7 +91,13 @@ class AdaptiveOutput(nn.AdaptiveLogSoftmaxWithLoss):
         Returns:
             log p of every word, (batch, seq_len, vocab_size); with `targets` -log p of each of
             them, (batch, seq_len), 0 where one does not count, and log p of no other word.
+
+        Raises:
+            ValueError: if `x` or `targets` are not such.
         """
+        checks.features("x", x, self.in_features, like=self.head.weight)
+        if targets is not None:
+            _check_targets(targets, x, self.n_classes)
         with torch.autocast(x.device.type, enabled=False):  # torch's class mixes types under it
             x = x.to(self.head.weight.dtype)
             if targets is None:
@@ -94,6 +105,14 @@ class AdaptiveOutput(nn.AdaptiveLogSoftmaxWithLoss):
             counts = targets != IGNORED
             losses = -super().forward(x[counts], targets[counts]).output
             return x.new_zeros(targets.shape).masked_scatter(counts, losses)
+
+
+def _check_targets(targets: Tensor, x: Tensor, vocab_size: int) -> None:
+    checks.tensor(targets=targets)
+    if targets.shape != x.shape[:2]:
+        raise ValueError(f"targets must be {tuple(x.shape[:2])}, got {tuple(targets.shape)}")
+    counted = targets.masked_fill(targets == IGNORED, 0)
+    checks.ids("targets", counted, vocab_size, like=x)
 
 
 def embedding(vocab_size: int, width: int) -> nn.Embedding:

@@ -27,7 +27,7 @@ class ClassTokens(nn.Module):
         num_features: by how many numbers a pixel and a class are compared.
 
     Raises:
-        ValueError: if a number is not positive.
+        ValueError: if a number is not positive, or `reader` is no `Encoder`.
 
     Source: Strudel et al. 2021, "Segmenter", §3.2, the mask transformer, with pixels = 1. There
     features and keys have length 1, and a norm follows over the classes.
@@ -38,6 +38,7 @@ class ClassTokens(nn.Module):
     ):
         super().__init__()
         checks.at_least(1, num_classes=num_classes, pixels=pixels, num_features=num_features)
+        checks.a(Encoder, reader=reader)
         self.pixels = pixels
         self.reader = reader
         self.tokens = nn.Embedding(num_classes, reader.d_model)
@@ -57,11 +58,19 @@ class ClassTokens(nn.Module):
         Returns:
             Logits (batch, patches, num_classes · pixels): all pixels of the first class, then of
             the second, …, as `unpatchify` takes them.
+
+        Raises:
+            ValueError: if `patches` have another shape, width, type or device.
         """
-        tokens = self.tokens.weight.expand(len(patches), -1, -1)
+        tokens = self._tokens_beside(patches)  # (batch, num_classes, d_model)
         x = self.reader(torch.cat([patches, tokens], dim=1))
         patches, tokens = x.split([patches.size(1), tokens.size(1)], dim=1)
         features = self.features(patches).unflatten(2, (self.pixels, -1))
         keys = self.keys(tokens)[:, None]  # (batch, 1, num_classes, num_features)
         logits = keys @ features.mT / keys.size(-1) ** 0.5
         return logits.flatten(2)  # from (batch, patches, num_classes, pixels)
+
+    def _tokens_beside(self, patches: Tensor) -> Tensor:
+        """Those of all classes for each picture, once the patches are found to be such."""
+        checks.features("patches", patches, self.reader.d_model, like=self.tokens.weight)
+        return self.tokens.weight.expand(len(patches), -1, -1)

@@ -27,23 +27,18 @@ def contrastive_loss(
         A scalar.
 
     Raises:
-        ValueError: if `a` and `b` are not as many vectors of the same width, or `same` is no such
-            mask or leaves a row or a column without a partner.
+        ValueError: if `a` and `b` are not as many vectors of one width and type, `scale` is no
+            positive number, or `same` is no such mask or leaves a row or a column without a
+            partner.
 
     Source: Radford et al. 2021, "CLIP", Figure 3; van den Oord et al. 2018 for one direction.
     """
-    checks.floating("a", a, dims=2)
-    checks.floating("b", b, dims=2)
-    if a.shape != b.shape or not len(a):
-        raise ValueError(
-            f"a and b must be as many vectors of one width, got {tuple(a.shape)}, {tuple(b.shape)}"
-        )
+    _check(a, b, scale, same)
     with torch.autocast(a.device.type, enabled=False):  # bfloat16 would round what scale enlarges
         scores = scale * a @ b.T  # (batch, batch)
     if same is None:
         rows = columns = torch.arange(len(a), device=a.device)
     else:
-        _check_same(same, len(a))
         rows, columns = (_shares(mask).to(scores) for mask in (same, same.T))
     return (F.cross_entropy(scores, rows) + F.cross_entropy(scores.T, columns)) / 2
 
@@ -53,8 +48,25 @@ def _shares(same: Tensor) -> Tensor:
     return same.double() / same.sum(dim=1, keepdim=True)
 
 
+def _check(a: Tensor, b: Tensor, scale: Tensor | float, same: Tensor | None) -> None:
+    checks.floating("a", a, dims=2)
+    checks.floating("b", b, dims=2)
+    if a.shape != b.shape or not len(a):
+        raise ValueError(
+            f"a and b must be as many vectors of one width, got {tuple(a.shape)}, {tuple(b.shape)}"
+        )
+    checks.like("a", a, b=b)
+    if not isinstance(scale, Tensor):
+        checks.positive(scale=scale)
+    elif scale.dim() or not scale.is_floating_point():
+        raise ValueError(f"scale must be a number, got {tuple(scale.shape)} of {scale.dtype}")
+    if same is not None:
+        _check_same(same, len(a))
+
+
 def _check_same(same: Tensor, batch: int) -> None:
-    if not isinstance(same, Tensor) or same.dtype != torch.bool or same.shape != (batch, batch):
+    mask = isinstance(same, Tensor) and same.dtype == torch.bool and not same.is_meta
+    if not mask or same.shape != (batch, batch):
         found = (tuple(same.shape), same.dtype) if isinstance(same, Tensor) else same
         raise ValueError(f"same must be a boolean mask ({batch}, {batch}), got {found}")
     if not (same.any(dim=0).all() and same.any(dim=1).all()):

@@ -144,9 +144,8 @@ def sine_places(points: Tensor, d_model: int, *, base: float = 10000.0) -> Tenso
 
 def _at(name: str, x: Tensor, places: Tensor) -> Tensor:
     """Tokens with their places; these widen nothing."""
-    if not isinstance(places, Tensor) or not places.is_floating_point():
-        got = places.dtype if isinstance(places, Tensor) else type(places).__name__
-        raise ValueError(f"{name} must be a floating-point tensor, got {got}")
+    checks.floating(name, places, meta=True)
+    checks.like("x", x, **{name: places})
     try:
         return x + places.expand(x.shape)
     except RuntimeError:

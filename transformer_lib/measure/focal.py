@@ -38,6 +38,8 @@ def focal_loss(logits: Tensor, wanted: Tensor) -> Tensor:
     if not isinstance(wanted, Tensor) or wanted.dtype != torch.bool:
         got = wanted.dtype if isinstance(wanted, Tensor) else type(wanted).__name__
         raise ValueError(f"wanted must be a tensor of True and False, got {got}")
+    if wanted.device != logits.device:
+        raise ValueError(f"wanted must be on {logits.device}, as logits, got {wanted.device}")
     checks.broadcasts("wanted", wanted, logits.shape)
     right = logits.where(wanted, -logits)  # the logit of the right answer
     weight = torch.where(wanted, ALPHA, 1 - ALPHA)

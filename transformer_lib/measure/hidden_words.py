@@ -36,11 +36,15 @@ def questions(
         seed: decides which tokens.
 
     Raises:
-        ValueError: if `rate` is not in (0, 1).
+        ValueError: if `rate` is not in (0, 1), or a row is none of ids.
     """
     checks.at_least(1, batch_size=batch_size)
     checks.probability(rate=rate)
     checks.positive(rate=rate)
+    checks.at_least(0, mask_id=mask_id, pad_id=pad_id)
+    checks.several(rows=rows, special=special)
+    for i, row in enumerate(rows):
+        checks.row(f"rows[{i}]", row)
     rows, generator = sorted(rows, key=len), random_numbers(seed, 0)
     never = torch.tensor(list(special))
     asked = []
@@ -54,7 +58,12 @@ def questions(
 
 
 def truth(asked: Sequence[Masked]) -> Tensor:
-    """What is hidden, (number hidden,), batch by batch and row by row."""
+    """What is hidden, (number hidden,), batch by batch and row by row.
+
+    Raises:
+        ValueError: if `asked` is not what `questions` returns, with one batch or more.
+    """
+    _check_asked(asked)
     return torch.cat([batch.ids[batch.chosen] for batch in asked])
 
 
@@ -66,7 +75,12 @@ def best_guesses(model: nn.Module, asked: Sequence[Masked]) -> Tensor:
         model: gives logits from ids and the places where they are wanted, as `MaskedWords`; it is
             set to evaluation mode, and back.
         asked: from `questions`.
+
+    Raises:
+        ValueError: as `truth`; or if `model` is no module.
     """
+    checks.module(model=model)
+    _check_asked(asked)
     was_training = model.training
     model.eval()
     try:
@@ -86,9 +100,15 @@ class Neighbours:
     Args:
         rows: ids to count, one row a text.
         unknown: tokens that are never guessed, and say nothing as neighbours.
+
+    Raises:
+        ValueError: if a row is none of ids, or nothing is left to be counted.
     """
 
     def __init__(self, rows: Sequence[Tensor], *, unknown: Sequence[int]):
+        checks.several(rows=rows, unknown=unknown)
+        for i, row in enumerate(rows):
+            checks.row(f"rows[{i}]", row)
         self.unknown = frozenset(unknown)
         self.single: Counter = Counter()
         self.after: dict[int, Counter] = {}
@@ -103,9 +123,18 @@ class Neighbours:
                 self.after.setdefault(left, Counter())[word] += 1
                 self.before.setdefault(right, Counter())[word] += 1
                 self.between.setdefault((left, right), Counter())[word] += 1
+        if not self.single:
+            raise ValueError("rows must have a token that is not unknown, got none")
 
     def guess(self, left: int | None, right: int | None) -> int:
-        """The likeliest word between two neighbours: `EDGE` is an end of the text, None unseen."""
+        """The likeliest word between two neighbours: `EDGE` is an end of the text, None unseen.
+
+        Raises:
+            ValueError: if one is neither.
+        """
+        for name, token in (("left", left), ("right", right)):
+            if token is not None:
+                checks.at_least(EDGE, **{name: token})
         left, right = (None if token in self.unknown else token for token in (left, right))
         if both := self.between.get((left, right)):
             return max(both, key=lambda word: (both[word], self.single[word]))
@@ -123,7 +152,13 @@ class Neighbours:
             asked: from `questions`.
             right: whether the right neighbour may be seen.
             pad_id: fills the rows behind their ends.
+
+        Raises:
+            ValueError: as `truth`.
         """
+        _check_asked(asked)
+        checks.flag(right=right)
+        checks.whole(pad_id=pad_id)
         found = []
         for batch in asked:
             for seen, chosen in zip(batch.seen, batch.chosen, strict=True):
@@ -131,3 +166,9 @@ class Neighbours:
                 for i in chosen.nonzero()[:, 0].tolist():
                     found.append(self.guess(ids[i], ids[i + 2] if right else None))
         return torch.tensor(found)
+
+
+def _check_asked(asked: Sequence[Masked]) -> None:
+    checks.several(asked=asked)
+    if not asked or not all(isinstance(batch, Masked) for batch in asked):
+        raise ValueError(f"asked must be batches of hidden words, one or more, got {asked!r:.60}")

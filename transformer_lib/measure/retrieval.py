@@ -53,6 +53,7 @@ def recall_at(
     Raises:
         ValueError: as `ranks`; or if a k is less than 1.
     """
+    checks.several(k=k)
     for number in k:
         checks.at_least(1, k=number)
     place = ranks(scores, right)

@@ -211,3 +211,5 @@ def _check_guesses(logits: Tensor, boxes: Tensor, no_object: bool) -> None:
             f"logits and boxes must be (…, num_queries, num_classes{' + 1' * no_object}) and "
             f"(…, num_queries, 4), got {tuple(logits.shape)} and {tuple(boxes.shape)}"
         )
+    if not (logits.isfinite().all() and boxes.isfinite().all()):
+        raise ValueError("logits and boxes must be finite, got NaN or infinity in them")

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+from transformer_lib import checks
+
 EDGE = "<edge>"  # beyond the ends of a text
 REACH = 2  # words to either side
 
@@ -56,7 +58,13 @@ def window_features(words: Sequence[str], counts: Mapping[str, int]) -> list[dic
 
     Returns:
         For each word the names of what holds of it, as `sklearn`'s `DictVectorizer` reads them.
+
+    Raises:
+        ValueError: if `words` are no list of strings, or `counts` no dict.
     """
+    checks.several(words=words)  # a string is no list: its letters are no words
+    checks.string(**{f"words[{i}]": word for i, word in enumerate(words)})
+    checks.mapping(counts=counts)
     edge = [EDGE] * REACH
     row = [*edge, *words, *edge]
     found = []
@@ -76,7 +84,8 @@ def _size(count: int) -> int:
 def _check(**rows: Tensor) -> None:
     shapes = set()
     for name, value in rows.items():
-        if not isinstance(value, Tensor) or value.dtype != torch.bool or value.dim() != 1:
+        row = isinstance(value, Tensor) and value.dtype == torch.bool and value.dim() == 1
+        if not row or value.is_meta:
             raise ValueError(f"{name} must be a boolean row, (count,), got {value!r}")
         shapes.add(len(value))
     if len(shapes) > 1:

@@ -99,6 +99,7 @@ class Bert(nn.Module):
 
     def __init__(self, config: BertConfig):
         super().__init__()
+        checks.a(BertConfig, config=config)
         self.config = config
         d_model = config.d_model
         norm = partial(nn.LayerNorm, eps=config.eps)
@@ -152,7 +153,7 @@ class Bert(nn.Module):
     def _segments(self, ids: Tensor, segments: Tensor | None) -> Tensor:
         if segments is None:
             return torch.zeros_like(ids)
-        checks.ids("segments", segments, self.config.num_segments)
+        checks.ids("segments", segments, self.config.num_segments, like=ids)
         if segments.shape != ids.shape:
             raise ValueError(
                 f"segments must have the shape of ids, {tuple(ids.shape)}, "
@@ -176,6 +177,7 @@ class MaskedWords(nn.Module):
 
     def __init__(self, bert: Bert):
         super().__init__()
+        checks.a(Bert, bert=bert)
         self.bert = bert
         d_model, eps = bert.config.d_model, bert.config.eps
         self.transform, self.norm = nn.Linear(d_model, d_model), nn.LayerNorm(d_model, eps=eps)
@@ -203,7 +205,9 @@ class MaskedWords(nn.Module):
         """
         x = self.bert(ids, segments)
         if chosen is not None:
-            if chosen.shape != ids.shape or chosen.dtype != torch.bool:
+            checks.tensor(chosen=chosen)
+            alike = chosen.shape == ids.shape and chosen.device == ids.device
+            if not alike or chosen.dtype != torch.bool:
                 raise ValueError(
                     f"chosen must be a boolean mask of the shape of ids, {tuple(ids.shape)}, "
                     f"got {tuple(chosen.shape)} of {chosen.dtype}"
@@ -234,6 +238,7 @@ class Classifier(nn.Module):
         self, bert: Bert, num_classes: int, *, pool: str | None = "first", dropout: float = 0.1
     ):
         super().__init__()
+        checks.a(Bert, bert=bert)
         checks.at_least(1, num_classes=num_classes)
         checks.one_of(("first", "mean", None), pool=pool)
         checks.probability(dropout=dropout)
@@ -273,8 +278,16 @@ def mean_of_tokens(features: Tensor, real: Tensor) -> Tensor:
     Returns:
         (batch, d_model); zeros for a row that is all padding.
 
+    Raises:
+        ValueError: if `features` are no such numbers, or `real` is no such mask.
+
     Source: Reimers and Gurevych 2019, "Sentence-BERT", §3.
     """
+    checks.floating("features", features, dims=3)
+    mask = isinstance(real, Tensor) and real.dtype == torch.bool
+    if not mask or real.shape != features.shape[:2] or real.device != features.device:
+        found = (tuple(real.shape), real.dtype) if isinstance(real, Tensor) else real
+        raise ValueError(f"real must be a boolean mask {tuple(features.shape[:2])}, got {found}")
     weights = real.to(features.dtype)[..., None]  # (batch, seq_len, 1)
     return (features * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
 

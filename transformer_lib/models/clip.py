@@ -84,6 +84,7 @@ class TextTower(nn.Module):
 
     def __init__(self, config: TextTowerConfig):
         super().__init__()
+        checks.a(TextTowerConfig, config=config)
         self.config = config
         d_model = config.d_model
         norm = partial(nn.LayerNorm, eps=config.eps)
@@ -159,6 +160,7 @@ class BagOfWords(nn.Module):
 
     def __init__(self, config: BagOfWordsConfig):
         super().__init__()
+        checks.a(BagOfWordsConfig, config=config)
         self.config = config
         self.words = nn.Embedding(config.vocab_size, config.width)
         nn.init.normal_(self.words.weight, std=0.02)
@@ -209,6 +211,8 @@ class CLIP(nn.Module):
 
     def __init__(self, config: CLIPConfig, image_tower: nn.Module, text_tower: nn.Module):
         super().__init__()
+        checks.a(CLIPConfig, config=config)
+        checks.module(image_tower=image_tower, text_tower=text_tower)
         self.config = config
         self.image_tower, self.text_tower = image_tower, text_tower
         self.log_scale = nn.Parameter(torch.tensor(-math.log(config.temperature)))

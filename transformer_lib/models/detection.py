@@ -127,6 +127,7 @@ class DETR(nn.Module):
 
     def __init__(self, config: DETRConfig, backbone: ViT):
         super().__init__()
+        checks.a(DETRConfig, config=config)
         if not isinstance(backbone, ViT):
             raise ValueError(f"backbone must be a ViT, got {type(backbone).__name__}")
         self.config = config
@@ -202,7 +203,15 @@ class DETR(nn.Module):
 
         Returns:
             (…, num_classes).
+
+        Raises:
+            ValueError: if the last axis is of another width.
         """
+        checks.floating("logits", logits)
+        if logits.size(-1) != self.class_head.out_features:
+            raise ValueError(
+                f"logits must be (…, {self.class_head.out_features}), got {tuple(logits.shape)}"
+            )
         return logits.softmax(dim=-1)[..., :-1] if self.config.no_object else logits.sigmoid()
 
     def _decode(self, context: Tensor, context_places: Tensor) -> Iterator[Guesses]:

@@ -64,6 +64,7 @@ class Segmenter(nn.Module):
 
     def __init__(self, config: SegmenterConfig, backbone: ViT):
         super().__init__()
+        checks.a(SegmenterConfig, config=config)
         if not isinstance(backbone, ViT):
             raise ValueError(f"backbone must be a ViT, got {type(backbone).__name__}")
         self.config = config

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from transformer_lib import checks
 from transformer_lib.layers.adaptive import embedding
 from transformer_lib.layers.blocks import DecoderLayer, EncoderLayer
-from transformer_lib.layers.cache import KVCache
+from transformer_lib.layers.cache import KVCache, check_cache
 from transformer_lib.layers.decoder import Decoder
 from transformer_lib.layers.encoder import Encoder
 from transformer_lib.layers.feed_forward import ACTIVATIONS, FeedForward
@@ -224,6 +224,7 @@ class Transformer(nn.Module):
         Returns:
             Features (batch, target_len, d_model), which `logits` turns into scores.
         """
+        check_cache(cache)
         offset = 0 if cache is None else cache.length
         size, table = self.config.target_vocab_size, self.target_embedding.weight
         checks.ids("target", target, size, max_len=self.max_len, offset=offset, like=table)

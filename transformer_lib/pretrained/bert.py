@@ -5,6 +5,7 @@ import os
 import torch
 from torch import nn
 
+from transformer_lib import checks
 from transformer_lib.models.bert import Bert, BertConfig, Classifier, MaskedWords
 from transformer_lib.pretrained.table import (
     ACTIVATIONS,
@@ -105,6 +106,7 @@ def bert_config(published: dict) -> BertConfig:
     Raises:
         ValueError: if it describes another kind of model, or a BERT that ours cannot be.
     """
+    checks.mapping(published=published)
     published = {"hidden_act": "gelu", "position_embedding_type": "absolute"} | published
     wanted = {
         "model_type": ["bert"],

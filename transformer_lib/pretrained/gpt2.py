@@ -4,6 +4,7 @@ import os
 
 import torch
 
+from transformer_lib import checks
 from transformer_lib.models.gpt import GPT, GPTConfig
 from transformer_lib.pretrained.table import (
     ACTIVATIONS,
@@ -58,6 +59,7 @@ def gpt2_config(published: dict) -> GPTConfig:
     Raises:
         ValueError: if it describes another kind of model, or a GPT-2 that ours cannot be.
     """
+    checks.mapping(published=published)
     wanted = {
         "model_type": ["gpt2"],
         "activation_function": list(ACTIVATIONS),

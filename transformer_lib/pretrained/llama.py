@@ -110,6 +110,7 @@ def llama_config(published: dict) -> GPTConfig:
     Raises:
         ValueError: if it describes another kind of model, or a Llama that ours cannot be.
     """
+    checks.mapping(published=published)
     wanted = {
         "model_type": ["llama"],
         "hidden_act": ["silu"],

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
+from transformer_lib import checks
 from transformer_lib.pretrained.table import check_known
 
 SYSTEM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
@@ -48,8 +49,16 @@ def chat_text(messages: Sequence[Mapping[str, str]]) -> str:
     Args:
         messages: each with "role" ("system", "user" or "assistant") and "content".
 
+    Raises:
+        ValueError: if they are not such messages.
+
     Source: `tokenizer.chat_template` in the file, which says the same in Jinja.
     """
+    checks.several(messages=messages)
+    for i, message in enumerate(messages):
+        checks.mapping(**{f"messages[{i}]": message})
+        checks.one_of(("system", "user", "assistant"), role=message.get("role"))
+        checks.string(content=message.get("content"))
     if messages and messages[0]["role"] != "system":
         messages = [{"role": "system", "content": SYSTEM}, *messages]
     said = "".join(f"{START}{m['role']}\n{m['content']}{END}\n" for m in messages)

@@ -70,6 +70,7 @@ def vit_config(published: dict) -> ViTConfig:
     Raises:
         ValueError: if it describes another kind of model, or a ViT that ours cannot be.
     """
+    checks.mapping(published=published)
     published = {"hidden_act": "gelu", "qkv_bias": True} | published
     wanted = {"model_type": ["vit"], "hidden_act": list(ACTIVATIONS), "qkv_bias": [True]}
     check_known(published, wanted)

@@ -30,6 +30,7 @@ class Rates:
         steps: int,
     ):
         checks.module(model=model)
+        checks.at_least(0, steps=steps)
         if schedule is not None:
             checks.function(schedule=schedule)
         if not isinstance(optimizer, Optimizer):
