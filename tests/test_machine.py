@@ -7,6 +7,7 @@ import torch
 
 from transformer_lib.models.gpt import GPT, GPTConfig
 from transformer_lib.show.machine import Machine
+from transformer_lib.show.machine_still import still
 from transformer_lib.show.quantize import pack
 
 CONFIG = GPTConfig(
@@ -67,3 +68,30 @@ def test_it_carries_its_weights_in_8_bits_and_what_it_was_told():
 def test_what_does_not_fit_is_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         machine(**changes)
+
+
+# --- where no script runs -----------------------------------------------------------------------
+
+
+def test_the_first_state_says_what_comes_next_and_draws_every_head():
+    maps = [torch.eye(2).expand(3, 2, 2)] * 4
+    lens = [[("a", 0.5), ("<", 1.0)]] * 5
+    drawn = still("a ", {"<": 0.75, "b": 0.25}, maps, lens)
+    assert "After “a ” comes “&lt;” with 0.75" in drawn
+    assert drawn.count("<svg") == 12
+    assert drawn.count("M0 0h1v1h-1zM1 1h1v1h-1z") == 12  # once a head, among the strongest
+    assert drawn.count("<tr>") == 6
+    assert '<td style="--weight:1.00">&lt;</td>' in drawn
+    assert machine(still=drawn).still == drawn
+
+
+@pytest.mark.parametrize(
+    ("maps", "lens", "message"),
+    [
+        ([torch.ones(1, 2, 3)], [[("a", 1.0)] * 2], r"maps must be \(heads, 2, 2\) in each layer"),
+        ([torch.ones(1, 2, 2)], [[("a", 1.0)]], "lens must have 2 letters in each line, got 1"),
+    ],
+)
+def test_a_first_state_of_another_text_is_refused(maps, lens, message):
+    with pytest.raises(ValueError, match=message):
+        still("ab", {"c": 1.0}, maps, lens)

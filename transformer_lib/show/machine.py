@@ -11,7 +11,7 @@ from transformer_lib.show.page_checks import check_gpt_weights, checked_characte
 from transformer_lib.show.page_models import PageModel, script, style
 from transformer_lib.show.quantize import pack
 
-LONGEST = 40  # letters of a text in the page
+LONGEST = 40  # letters of a text in the page (machine.js)
 
 
 class Machine(PageModel):
@@ -19,7 +19,8 @@ class Machine(PageModel):
 
     Its screens: the letters' vectors; all heads and feed-forwards, each a switch; the logit lens;
     vectors of a second text put in the place of the first's; who added how much to a logit; the
-    feed-forward's strongest units; a letter drawn and appended; three tasks that it marks itself.
+    feed-forward's strongest units; a letter drawn and appended, with the cache that it fills and
+    reads; three tasks that it marks itself.
 
     Args:
         config: the model's, with rotary positions and RMSNorm; pre-norm, causal. Further entries
@@ -33,6 +34,7 @@ class Machine(PageModel):
         units: for each layer and hidden unit, the places of a text that move it most, as tokens
             (num_layers, d_ff, places, letters).
         caption: one sentence that says what to try.
+        still: HTML of its first state, for where no script runs (`machine_still.still`).
 
     Raises:
         ValueError: for a configuration that the page cannot compute, or lists that do not fit it.
@@ -46,6 +48,7 @@ class Machine(PageModel):
     layer_prices = traitlets.List().tag(sync=True)
     units = traitlets.Bytes().tag(sync=True)  # a byte for each token
     unit_shape = traitlets.List().tag(sync=True)  # places, letters
+    still = traitlets.Unicode().tag(sync=True)
 
     def __init__(
         self,
@@ -58,6 +61,7 @@ class Machine(PageModel):
         layer_prices: Sequence[float],
         units: Tensor,
         caption: str = "",
+        still: str = "",
     ):
         config = checked_config(config, positions=("rotary",), norm=("rms",))
         check_gpt_weights(config, weights)
@@ -91,6 +95,7 @@ class Machine(PageModel):
             units=units.to(torch.uint8).numpy().tobytes(),
             unit_shape=list(units.shape[2:]),
             caption=caption,
+            still=still,
         )
 
 
