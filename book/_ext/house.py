@@ -3,6 +3,7 @@
 import html
 import json
 import re
+from pathlib import Path
 
 from docutils import nodes
 from myst_nb.core import render
@@ -103,7 +104,23 @@ def describe(app, pagename, templatename, context, doctree):
         return
     text = html.escape(" ".join(first.astext().split()))
     tags = r'(<meta (?:property="og:|name=")description" content=")[^"]*"'
-    context["metatags"] = re.sub(tags, lambda m: f'{m[1]}{text}"', context.get("metatags", ""))
+    made = re.sub(tags, lambda m: f'{m[1]}{text}"', context.get("metatags", ""))
+    # Without an address of the site theirs are paths, which lead nowhere for who reads them.
+    context["metatags"] = re.sub(
+        r'<meta property="og:url" content="(?!https?:)[^"]*" />\s*', "", made
+    )
+
+
+def lead_in(app, exception):
+    """The folder's own page leads to the cover, and has a title and a link of its own."""
+    if exception is None and app.builder.format == "html":
+        cover, title = f"{app.config.master_doc}.html", html.escape(app.config.html_title)
+        (Path(app.outdir) / "index.html").write_text(
+            f'<!doctype html><html lang="{app.config.language}"><meta charset="utf-8">'
+            f'<title>{title}</title><meta http-equiv="refresh" content="0; url={cover}">'
+            f'<link rel="canonical" href="{cover}"><p><a href="{cover}">{title}</a></p></html>\n',
+            encoding="utf-8",
+        )
 
 
 def name_folds(app, doctree, docname):
@@ -149,4 +166,5 @@ def setup(app):
     app.connect("html-page-context", mend_body, priority=990)
     app.connect("html-page-context", describe, priority=990)
     app.connect("doctree-resolved", name_folds)
+    app.connect("build-finished", lead_in, priority=100)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

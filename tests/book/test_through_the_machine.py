@@ -290,7 +290,7 @@ def test_it_writes_on_until_it_is_stopped(machine):
     machine.get_by_role("button", name="Write on").click()
     text = machine.get_by_label("Text", exact=True)
     machine.wait_for_function("() => document.querySelector('.tlm input').value.length > 17")
-    machine.get_by_role("button", name="Stop").click()
+    machine.get_by_role("button", name="Stop", exact=True).click()
     stood = text.input_value()
     machine.wait_for_timeout(600)
     assert text.input_value() == stood

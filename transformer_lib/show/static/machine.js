@@ -373,6 +373,7 @@ function render({ model, el }) {
     const jump = button(String(screens.length + 1), () => (name.focus(), name.scrollIntoView()));
     jump.title = title;
     jump.setAttribute("aria-label", `To ${title}`);
+    jump.setAttribute("data-lm-suppress-shortcuts", "true");
     screens.push(jump);
     return make("section", {}, name, make("p", {}, sentence), ...what);
   };
