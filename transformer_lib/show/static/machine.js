@@ -15,7 +15,7 @@ function render({ model, el }) {
   const off = new Set(), patch = new Set(); // parts that are off; places that are put in
   let a = [], b = [], at = 0, layer = 2, head = 3, token = null, effects = null;
   let plain, other, run, scanning = null, letters = [];
-  let anew = 0, looking, writing; // letters read in the last pass; the text with arcs over it, twice
+  let anew = 0, fresher = 0, looking, writing; // letters read in the last pass; the text with arcs over it, twice
 
   // What stays in sight: the texts, what comes next, what was done.
   const write = { type: "text", maxlength: LONGEST, spellcheck: "false", autocapitalize: "off" };
@@ -78,11 +78,17 @@ function render({ model, el }) {
     read(ids, idsToo);
   }
 
-  // Read both texts; of those that only grew, what was read of them before is kept.
+  // Read tokens after a run; what both begin with is kept, as in the cache of a model that writes.
+  function readAfter(run, tokens) {
+    const differs = tokens.findIndex((token, i) => token !== run?.tokens[i]);
+    const same = differs < 0 ? tokens.length : differs;
+    return [pass(weights, config, tokens, { kept: same ? begun(run, same) : null }), tokens.length - same];
+  }
+  const second = () => (other = other?.tokens === b ? other : readAfter(other, b)[0]); // when asked
+
   function read(ids, idsToo, grown = false) {
     [a, b, at] = [ids, idsToo, ids.length - 1];
-    plain = pass(weights, config, a, { kept: grown ? plain : null });
-    other = pass(weights, config, b, { kept: grown ? other : null });
+    [plain, fresher] = readAfter(plain, a);
     build();
     compute(grown ? run : null);
   }
@@ -90,11 +96,13 @@ function render({ model, el }) {
   function compute(before = null) {
     const put = new Map([...patch].map((key) => {
       const [l, i] = key.split(".");
-      return [key, other.streams[l][i]];
+      return [key, second().streams[l][i]];
     }));
-    anew = a.length - (before?.tokens.length ?? 0);
-    const hands = { off, patch: put, kept: before };
+    // Below the lowest part that is changed, all is as it was.
+    const from = Math.min(...[...off, ...put.keys()].map((key) => parseInt(key)));
+    const hands = before ? { off, patch: put, kept: before } : { off, patch: put, known: plain, from };
     run = off.size || put.size ? pass(weights, config, a, hands) : plain;
+    anew = run === plain ? fresher : a.length - (before?.tokens.length ?? 0);
     drawAll();
   }
 
@@ -208,8 +216,11 @@ function render({ model, el }) {
       cell.style.setProperty("--weight", share.toFixed(2));
       cell.title = `letter ${i + 1}: ${share.toFixed(2)}`;
     }));
-    kept.textContent = `Read in the last step: ${anew} of ${a.length} letters, in each of ${L} layers a key ` +
-      `and a value (framed). ${anew < a.length ? "The others were in the cache." : "Nothing was in the cache."} ` +
+    kept.textContent = (anew < a.length
+      ? `Read in the last step: ${anew} of ${a.length} letters, in each of ${L} layers a key and a value ` +
+        "(framed). The others were in the cache. "
+      : `All ${anew} letters were read at once and fill the cache: in each of ${L} layers a key and a value ` +
+        "of each (framed). ") +
       `Shaded is how much the last letter reads of each, on average over the ${H} heads; the arcs ` +
       `are those of layer ${layer + 1} head ${head + 1}.`;
   }
@@ -295,7 +306,7 @@ function render({ model, el }) {
   // One vector of the second text at a time, in every place, a few in each frame.
   function scanAll() {
     const base = softmax(reading(weights, config, end(plain)));
-    const goal = softmax(reading(weights, config, end(other)));
+    const goal = softmax(reading(weights, config, end(second())));
     const [letter] = likeliest(goal.map((g, i) => g - base[i]), 1);
     const todo = [...places.querySelectorAll("button")].map((cell) => cell.dataset.key);
     effects = new Map();

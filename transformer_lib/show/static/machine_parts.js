@@ -28,14 +28,16 @@ function mapPicture(map) {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("viewBox", `0 0 ${map.length} ${map.length}`);
   svg.setAttribute("aria-hidden", "true");
-  for (const [low, high] of [[0.05, 0.2], [0.2, 0.45], [0.45, 0.75], [0.75, 2]]) {
+  const least = [0.05, 0.2, 0.45, 0.75], squares = ["", "", "", ""];
+  map.forEach((looks, i) => looks.forEach((w, j) => {
+    if (w >= least[0]) squares[least.findLastIndex((low) => w >= low)] += `M${j} ${i}h1v1h-1z`;
+  }));
+  squares.forEach((d, n) => {
     const path = document.createElementNS(SVG, "path");
-    const squares = map.flatMap((looks, i) =>
-      [...looks].map((w, j) => (w >= low && w < high ? `M${j} ${i}h1v1h-1z` : "")));
-    path.setAttribute("d", squares.join(""));
-    path.setAttribute("opacity", Math.min(1, high));
+    path.setAttribute("d", d);
+    path.setAttribute("opacity", least[n + 1] ?? 1);
     svg.append(path);
-  }
+  });
   return svg;
 }
 

@@ -54,6 +54,13 @@ export function pass(weights, config, tokens, hands = {}) {
   return run;
 }
 
+// What a pass has found of its first tokens.
+export const begun = (run, count) => Object.fromEntries(Object.entries(run).map(([name, part]) => [
+  name,
+  name === "tokens" ? part.slice(0, count)
+    : part.map((of) => (name === "maps" ? of.map((map) => map.slice(0, count)) : of.slice(0, count))),
+]));
+
 const thought = (layer, x, config) => feedForward(layer.feed_forward, norm(layer.norm2, x, config), config);
 
 // Of every token, all heads side by side; queries and keys turned by their places, from `begin`.
