@@ -73,7 +73,7 @@ def folded(text: str, outputs: list) -> tuple[str, str] | None:
 
 
 def _holds(cell: dict) -> str:
-    """What the folded code of a cell makes, and how long it is: no two folds are called alike."""
+    """What the folded code of a cell makes, and how long it is."""
     kinds = {kind for output in cell["outputs"] for kind in output.get("data", ())}
     tree = ast.parse(TransformerManager().transform_cell(cell["source"]))
     made = [node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]

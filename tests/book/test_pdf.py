@@ -50,3 +50,19 @@ def test_without_a_browser_it_says_so(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", "")
     with pytest.raises(FileNotFoundError, match="no Chromium: install one, or name it"):
         pdf.chromium(str(tmp_path / "none"))
+
+
+def test_what_is_typed_and_chosen_is_printed(browser, tmp_path):
+    body = (
+        '<input id="a"><input id="b" type="radio" name="r"><input type="radio" name="r" checked>'
+        '<select><option selected>one</option><option>two</option></select><p id="drawn"></p>'
+        '<script>document.querySelector("#a").value = "typed";'
+        'document.querySelector("#b").checked = true;'
+        'document.querySelector("select").selectedIndex = 1</script>'
+    )
+    (tmp_path / "one.html").write_text(PAGE.format(title="one", body=body), "utf-8")
+    (taken,) = pdf.take([tmp_path / "one.html"], browser)
+    assert 'value="typed"' in taken["html"]
+    assert re.findall(r'<input id="p0-b"[^>]* checked', taken["html"])
+    assert taken["html"].count("checked") == 1
+    assert '<option>one</option><option selected="">two' in taken["html"]
