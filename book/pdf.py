@@ -75,9 +75,10 @@ TAKE = """([number, numbers]) => {
   for (const option of article.querySelectorAll("option"))
     option.toggleAttribute("selected", option.selected);
   for (const link of article.querySelectorAll("a[href]")) {
-    const to = new URL(link.href), page = numbers[to.origin + to.pathname];
-    if (page !== undefined) link.setAttribute("href", `#p${page}` + to.hash.replace("#", "-"));
-    else link.setAttribute("href", link.href);
+    const to = new URL(link.getAttribute("href"), document.baseURI); // drawings have links, too
+    const page = numbers[to.origin + to.pathname];
+    const inside = `#p${page}` + to.hash.replace("#", "-");
+    link.setAttribute("href", page === undefined ? to.href : inside);
   }
   for (const picture of article.querySelectorAll("img")) picture.setAttribute("src", picture.src);
   for (const node of [article, ...article.querySelectorAll("*")])
@@ -87,7 +88,7 @@ TAKE = """([number, numbers]) => {
         node.setAttribute(name, value.split(" ").map(here).join(" "));
       else if (value.includes("url(#"))
         node.setAttribute(name, value.replaceAll("url(#", `url(#p${number}-`));
-      else if (/^(xlink:)?href$/.test(name) && value[0] === "#" && node.closest("svg"))
+      else if (/^(xlink:)?href$/.test(name) && value[0] === "#" && node.matches("svg :not(a)"))
         node.setAttribute(name, `#${here(value.slice(1))}`);
     }
   return {

@@ -66,3 +66,15 @@ def test_what_is_typed_and_chosen_is_printed(browser, tmp_path):
     assert re.findall(r'<input id="p0-b"[^>]* checked', taken["html"])
     assert taken["html"].count("checked") == 1
     assert '<option>one</option><option selected="">two' in taken["html"]
+
+
+def test_links_of_a_drawing_lead_to_their_chapter(browser, tmp_path):
+    drawn = (
+        '<svg><g><a href="two.html"><rect/></a><a href="#top"><rect/></a></g>'
+        '<path id="x"/><use href="#x"/></svg><p id="drawn"></p>'
+    )
+    for name, body in (("one", drawn), ("two", '<p id="drawn"></p>')):
+        (tmp_path / f"{name}.html").write_text(PAGE.format(title=name, body=body), "utf-8")
+    one, _ = pdf.take([tmp_path / "one.html", tmp_path / "two.html"], browser)
+    links = re.findall(r'<(?:a|use) href="([^"]*)"><', one["html"])
+    assert links == ["#p1", "#p0-top", "#p0-x"]
