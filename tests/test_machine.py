@@ -7,7 +7,6 @@ import torch
 
 from transformer_lib.models.gpt import GPT, GPTConfig
 from transformer_lib.show.machine import Machine
-from transformer_lib.show.machine_still import still
 from transformer_lib.show.quantize import pack
 
 CONFIG = GPTConfig(
@@ -73,25 +72,39 @@ def test_what_does_not_fit_is_refused(changes, message):
 # --- where no script runs -----------------------------------------------------------------------
 
 
+def first(**changes):
+    """What a machine of one layer finds in "a b"."""
+    found = {
+        "chances": {"\n": 0.75, "b": 0.25},
+        "maps": [torch.eye(3).expand(2, 3, 3)],
+        "lens": [[("a", 0.5), (" ", 1.0), ("b", 0.1)]] * 2,
+    }
+    return found | changes
+
+
 def test_the_first_state_says_what_comes_next_and_draws_every_head():
-    maps = [torch.eye(2).expand(3, 2, 2)] * 4
-    lens = [[("a", 0.5), ("<", 1.0)]] * 5
-    drawn = still("a ", {"<": 0.75, "b": 0.25}, maps, lens)
-    assert "After “a ” comes “&lt;” with 0.75" in drawn
-    assert drawn.count("<svg") == 12
-    assert drawn.count("M0 0h1v1h-1zM1 1h1v1h-1z") == 12  # once a head, among the strongest
-    assert drawn.count("<tr>") == 6
-    assert '<td style="--weight:1.00">&lt;</td>' in drawn
-    assert machine(still=drawn).still == drawn
+    drawn = machine(first=first()).still
+    assert "After “a b” comes “↵” with 0.75" in drawn
+    assert drawn.count("<svg") == 2
+    assert drawn.count("M0 0h1v1h-1zM1 1h1v1h-1zM2 2h1v1h-1z") == 2  # among the strongest
+    assert drawn.count("<tr>") == 3
+    assert '<td style="--weight:1.00">␣</td>' in drawn
+    assert machine().still == ""
+
+
+def test_a_letter_is_text_and_never_markup():
+    lens = [[("<", 0.5)] * 3]
+    assert '<td style="--weight:0.50">&lt;</td>' in machine(first=first(lens=lens)).still
 
 
 @pytest.mark.parametrize(
-    ("maps", "lens", "message"),
+    ("changes", "message"),
     [
-        ([torch.ones(1, 2, 3)], [[("a", 1.0)] * 2], r"maps must be \(heads, 2, 2\) in each layer"),
-        ([torch.ones(1, 2, 2)], [[("a", 1.0)]], "lens must have 2 letters in each line, got 1"),
+        ({"maps": [torch.ones(1, 2, 3)]}, r"maps must be \(heads, 3, 3\) in each layer"),
+        ({"maps": [torch.ones(3, 3)]}, r"maps must be .* got \(3, 3\)"),
+        ({"lens": [[("a", 1.0)]]}, "lens must have 3 letters in each line, got 1"),
     ],
 )
-def test_a_first_state_of_another_text_is_refused(maps, lens, message):
+def test_a_first_state_of_another_text_is_refused(changes, message):
     with pytest.raises(ValueError, match=message):
-        still("ab", {"c": 1.0}, maps, lens)
+        machine(first=first(**changes))

@@ -1,6 +1,7 @@
 """A GPT opened up in the page: every head and feed-forward can be looked into, and switched off."""
 
 from collections.abc import Mapping, Sequence
+from html import escape
 
 import torch
 import traitlets
@@ -34,7 +35,10 @@ class Machine(PageModel):
         units: for each layer and hidden unit, the places of a text that move it most, as tokens
             (num_layers, d_ff, places, letters).
         caption: one sentence that says what to try.
-        still: HTML of its first state, for where no script runs (`machine_still.still`).
+        first: what it finds in the first example's first text, drawn where no script runs:
+            "chances", the likeliest next letters with their probabilities; "maps", each layer's
+            attention (heads, letters, letters); "lens", from the embedding up, at each letter the
+            likeliest next one and its probability.
 
     Raises:
         ValueError: for a configuration that the page cannot compute, or lists that do not fit it.
@@ -61,7 +65,7 @@ class Machine(PageModel):
         layer_prices: Sequence[float],
         units: Tensor,
         caption: str = "",
-        still: str = "",
+        first: Mapping | None = None,
     ):
         config = checked_config(config, positions=("rotary",), norm=("rms",))
         check_gpt_weights(config, weights)
@@ -95,7 +99,7 @@ class Machine(PageModel):
             units=units.to(torch.uint8).numpy().tobytes(),
             unit_shape=list(units.shape[2:]),
             caption=caption,
-            still=still,
+            still=_still(examples[0][0], **first) if first else "",
         )
 
 
@@ -103,3 +107,65 @@ def _check_lengths(name: str, lists: Sequence[Sequence], count: int, length: int
     if len(lists) != count or any(len(line) != length for line in lists):
         got = [len(line) for line in lists]
         raise ValueError(f"{name} must be {count} lists of {length}, got lengths {got}")
+
+
+def _still(
+    text: str,
+    chances: Mapping[str, float],
+    maps: Sequence[Tensor],
+    lens: Sequence[Sequence[tuple[str, float]]],
+) -> str:
+    """Its first state as HTML, dressed as the machine is (static/machine.css)."""
+    size = len(text)
+    for layer in maps:
+        if layer.dim() != 3 or layer.shape[1:] != (size, size):
+            raise ValueError(
+                f"maps must be (heads, {size}, {size}) in each layer, got {tuple(layer.shape)}"
+            )
+    if wrong := [len(line) for line in lens if len(line) != size]:
+        raise ValueError(f"lens must have {size} letters in each line, got {wrong[0]}")
+    letter, chance = next(iter(chances.items()))
+    bars = "".join(
+        f'<li><span class="name">{_shown(c)}</span><span class="bar" style="--value:{p:.3f}">'
+        f'</span><span class="number">{p:.2f}</span></li>'
+        for c, p in chances.items()
+    )
+    tower = "".join(
+        f'<div class="layer"><span class="tlp-name">Layer {n + 1}</span>'
+        + "".join(
+            f'<span class="map" role="img" aria-label="layer {n + 1} head {h + 1}">'
+            f"{_map(head)}head {h + 1}</span>"
+            for h, head in enumerate(layer)
+        )
+        + "</div>"
+        for n, layer in enumerate(maps)
+    )
+    head = "".join(f'<th scope="col">{_shown(c)}</th>' for c in text)
+    rows = "".join(
+        f'<tr><th scope="row">{f"after layer {n}" if n else "at the start"}</th>'
+        + "".join(f'<td style="--weight:{p:.2f}">{_shown(c)}</td>' for c, p in line)
+        + "</tr>"
+        for n, line in enumerate(lens)
+    )
+    return (
+        f"<p>After “{escape(text)}” comes “{_shown(letter)}” with {chance:.2f}. The five likeliest "
+        f'letters:</p><ol class="tlp-bars">{bars}</ol>'
+        "<p>The heads of each layer: from top to bottom who looks, from left to right at whom.</p>"
+        f'<div class="tower">{tower}</div><p>What it would say, if it stopped after a layer:</p>'
+        f'<div class="scrolls"><table class="lens"><tr><th></th>{head}</tr>{rows}</table></div>'
+    )
+
+
+def _shown(letter: str) -> str:
+    return {" ": "␣", "\n": "↵"}.get(letter, escape(letter))
+
+
+def _map(weights: Tensor) -> str:
+    """A head's map: a path for each of four strengths, as in static/machine_parts.js."""
+    paths = []
+    for low, high in ((0.05, 0.2), (0.2, 0.45), (0.45, 0.75), (0.75, 2)):
+        squares = ((weights >= low) & (weights < high)).nonzero().tolist()
+        drawn = "".join(f"M{j} {i}h1v1h-1z" for i, j in squares)
+        paths.append(f'<path d="{drawn}" opacity="{min(1, high)}"/>')
+    size = len(weights)
+    return f'<svg viewBox="0 0 {size} {size}" aria-hidden="true">{"".join(paths)}</svg>'
