@@ -29,11 +29,20 @@ body { font-size: 10.5pt; }
 .sheets li { list-style: none; }
 .sheets a { display: flex; justify-content: space-between; }
 .sheets b { display: block; margin: 0.8em 0 0.2em; }
-pre { white-space: pre-wrap; overflow-wrap: anywhere; }
+.bd-article pre { font-size: 8pt !important; overflow-wrap: anywhere; white-space: pre-wrap; }
+.bd-article .output pre { font-size: 7.4pt !important; } /* of both, 100 characters fit */
+svg.tld { max-height: 165mm; }
+.cell_output figure { zoom: 0.84; }
 svg, img, table { max-width: 100%; }
-figure, svg, img, .cell_output { break-inside: avoid; }
+figure, svg, img, .cell_output, .part, .door, .ladder li, tr { break-inside: avoid; }
+.tlm, .cell_output:has(.tlm) { break-inside: auto; } /* longer than a sheet */
+.tlm :is(.layer, section > *, .sight) { break-inside: avoid; }
+.tlm .tower { break-inside: auto !important; }
+h1, h2, h3, h4, .title, summary { break-after: avoid; }
+.hide:not([open]) { display: none; } /* what is folded can not be opened on paper */
 .headerlink, .copybtn, noscript, .tlp-problem:empty { display: none !important; }
 """
+FOLDED = "Code that is folded in a page, and the solutions of exercises, stand in the notebooks."
 PRINT = {
     "prefer_css_page_size": True,
     "print_background": True,
@@ -59,10 +68,17 @@ TAKE = """([number, numbers]) => {
     canvas.replaceWith(picture);
   }
   for (const node of article.querySelectorAll("script, noscript")) node.remove();
+  for (const input of article.querySelectorAll("input")) { // what is typed or chosen stays so
+    input.setAttribute("value", input.value);
+    input.toggleAttribute("checked", input.checked);
+  }
+  for (const option of article.querySelectorAll("option"))
+    option.toggleAttribute("selected", option.selected);
   for (const link of article.querySelectorAll("a[href]")) {
-    const to = new URL(link.href), page = numbers[to.origin + to.pathname];
-    if (page !== undefined) link.setAttribute("href", `#p${page}` + to.hash.replace("#", "-"));
-    else link.setAttribute("href", link.href);
+    const to = new URL(link.getAttribute("href"), document.baseURI); // drawings have links, too
+    const page = numbers[to.origin + to.pathname];
+    const inside = `#p${page}` + to.hash.replace("#", "-");
+    link.setAttribute("href", page === undefined ? to.href : inside);
   }
   for (const picture of article.querySelectorAll("img")) picture.setAttribute("src", picture.src);
   for (const node of [article, ...article.querySelectorAll("*")])
@@ -72,7 +88,7 @@ TAKE = """([number, numbers]) => {
         node.setAttribute(name, value.split(" ").map(here).join(" "));
       else if (value.includes("url(#"))
         node.setAttribute(name, value.replaceAll("url(#", `url(#p${number}-`));
-      else if (/^(xlink:)?href$/.test(name) && value[0] === "#" && node.closest("svg"))
+      else if (/^(xlink:)?href$/.test(name) && value[0] === "#" && node.matches("svg :not(a)"))
         node.setAttribute(name, `#${here(value.slice(1))}`);
     }
   return {
@@ -169,7 +185,8 @@ def document(parts: Sequence, taken: Sequence[dict], sheets: Mapping[str, int]) 
         + "".join(f'<link rel="stylesheet" href="{escape(link)}">' for link in links)
         + "".join(f"<style>{style}</style>" for style in (*styles, STYLE))
         + f'<body class="whole">{chapters[0]}<nav class="chapter sheets bd-article">'
-        + f"<h1>Contents</h1>{''.join(contents)}</nav>{''.join(chapters[1:])}</body></html>"
+        + f"<h1>Contents</h1>{''.join(contents)}<p>{FOLDED}</p></nav>"
+        + f"{''.join(chapters[1:])}</body></html>"
     )
 
 

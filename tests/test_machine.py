@@ -67,3 +67,44 @@ def test_it_carries_its_weights_in_8_bits_and_what_it_was_told():
 def test_what_does_not_fit_is_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         machine(**changes)
+
+
+# --- where no script runs -----------------------------------------------------------------------
+
+
+def first(**changes):
+    """What a machine of one layer finds in "a b"."""
+    found = {
+        "chances": {"\n": 0.75, "b": 0.25},
+        "maps": [torch.eye(3).expand(2, 3, 3)],
+        "lens": [[("a", 0.5), (" ", 1.0), ("b", 0.1)]] * 2,
+    }
+    return found | changes
+
+
+def test_the_first_state_says_what_comes_next_and_draws_every_head():
+    drawn = machine(first=first()).still
+    assert "After “a b” comes “↵” with 0.75" in drawn
+    assert drawn.count("<svg") == 2
+    assert drawn.count("M0 0h1v1h-1zM1 1h1v1h-1zM2 2h1v1h-1z") == 2  # among the strongest
+    assert drawn.count("<tr>") == 3
+    assert '<td style="--weight:1.00">␣</td>' in drawn
+    assert machine().still == ""
+
+
+def test_a_letter_is_text_and_never_markup():
+    lens = [[("<", 0.5)] * 3]
+    assert '<td style="--weight:0.50">&lt;</td>' in machine(first=first(lens=lens)).still
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"maps": [torch.ones(1, 2, 3)]}, r"maps must be \(heads, 3, 3\) in each layer"),
+        ({"maps": [torch.ones(3, 3)]}, r"maps must be .* got \(3, 3\)"),
+        ({"lens": [[("a", 1.0)]]}, "lens must have 3 letters in each line, got 1"),
+    ],
+)
+def test_a_first_state_of_another_text_is_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        machine(first=first(**changes))

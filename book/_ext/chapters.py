@@ -51,6 +51,9 @@ def as_page(notebook: dict, name: str) -> dict:
             tag, prompt = fold
             tags += [tag, "hide-input"]
             cell["metadata"]["mystnb"] = {"code_prompt_show": prompt, "code_prompt_hide": prompt}
+        elif cell["cell_type"] == "code" and "hide-input" in tags:
+            shown, hidden = (f"{verb} the code{_holds(cell)}" for verb in ("Show", "Hide"))
+            cell["metadata"]["mystnb"] = {"code_prompt_show": shown, "code_prompt_hide": hidden}
     title, _, rest = cells[0]["source"].partition("\n")
     cells[0]["source"] = f"{title}\n\n{{.facts}}\n{line}\n{rest}"
     return notebook
@@ -67,6 +70,23 @@ def folded(text: str, outputs: list) -> tuple[str, str] | None:
     if checks and outputs and all(n in checks or _calls(n, CHECKS) for n in body):
         return "check", "How this is checked"
     return None
+
+
+def _holds(cell: dict) -> str:
+    """What the folded code of a cell makes, and how long it is."""
+    kinds = {kind for output in cell["outputs"] for kind in output.get("data", ())}
+    tree = ast.parse(TransformerManager().transform_cell(cell["source"]))
+    made = [node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    lines = len(cell["source"].splitlines())
+    if "image/svg+xml" in kinds:
+        what = " of the figure"
+    elif any("widget" in kind or kind == "text/html" for kind in kinds):
+        what = " of what is seen here"
+    elif made:
+        what = f": {', '.join(made[:3])}{' …' * (len(made) > 3)}"
+    else:
+        what = " of the numbers" * bool(cell["outputs"])
+    return f"{what}, {lines} line{'s' * (lines != 1)}"
 
 
 def _calls(node: ast.stmt, names: tuple[str, ...]) -> bool:

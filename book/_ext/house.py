@@ -3,6 +3,7 @@
 import html
 import json
 import re
+from pathlib import Path
 
 from docutils import nodes
 from myst_nb.core import render
@@ -26,15 +27,61 @@ def know_widgets(app, pagename, templatename, context, doctree):
     views = re.findall(r'widget-view\+json">.*?"model_id": "(\w+)"', context.get("body", ""))
     if not views:
         return
+    models = widget_states(context)
+    for kind in {models[view]["model_module"] for view in views} - {"anywidget"}:
+        logger.warning(
+            "a page shows a widget of %s, and it loads no manager", kind, location=pagename
+        )
+
+
+VIEW = re.compile(
+    r'<script type="application/vnd\.jupyter\.widget-view\+json">.*?</script>', re.DOTALL
+)
+
+
+def widget_states(context) -> dict:
+    """Of each widget of a page what it keeps, by its id."""
     bodies = [getattr(file, "attributes", {}).get("body") for file in context["script_files"]]
     models = {}
     for body in filter(None, bodies):
         if body.lstrip().startswith('{"state"'):
             models |= json.loads(body)["state"]
-    for kind in {models[view]["model_module"] for view in views} - {"anywidget"}:
-        logger.warning(
-            "a page shows a widget of %s, and it loads no manager", kind, location=pagename
-        )
+    return models
+
+
+def stand_in(app, pagename, templatename, context, doctree):
+    """Where no script runs, a widget's first state stands in its place, or what it would show."""
+    body = context.get("body", "")
+    if not VIEW.search(body):
+        return
+    states = widget_states(context)
+
+    def with_still(view):
+        model = states[re.search(r'"model_id": "(\w+)"', view[0])[1]]
+        return f"{view[0]}<noscript>{still(model['state'])}</noscript>"
+
+    context["body"] = VIEW.sub(with_still, body)
+
+
+def still(state: dict) -> str:
+    """A widget's first state as HTML, from what it carries."""
+    parts = [state.get("still", "")]
+    if "pictures" in state:
+        i = state["index"]
+        parts += [f"<p>{state['label']}: {state['labels'][i]}</p>", state["pictures"][i]]
+    if "query_tokens" in state:
+        asks, names = state["query"], state["query_tokens"]
+        looks = state["weights"][state["layer"]][state["head"]][asks]
+        keys = state["key_tokens"] or names
+        most = sorted(range(len(looks)), key=lambda k: -looks[k])[:3]
+        seen = ", ".join(f"“{html.escape(keys[k])}” {looks[k] / 1000:.2f}" for k in most)
+        parts.append(f"<p>“{html.escape(names[asks])}” looks most at {seen}.</p>")
+    classes = "tlp tlm" if parts[0] else "tlp"
+    style = f"<style>{state['_css']}</style>" if parts[0] else ""
+    return (
+        f'{style}<figure class="{classes}"><figcaption>{html.escape(state.get("caption", ""))}'
+        f"</figcaption>{''.join(parts)}<p>Where JavaScript runs, this answers.</p></figure>"
+    )
 
 
 def mend_body(app, pagename, templatename, context, doctree):
@@ -57,7 +104,23 @@ def describe(app, pagename, templatename, context, doctree):
         return
     text = html.escape(" ".join(first.astext().split()))
     tags = r'(<meta (?:property="og:|name=")description" content=")[^"]*"'
-    context["metatags"] = re.sub(tags, lambda m: f'{m[1]}{text}"', context.get("metatags", ""))
+    made = re.sub(tags, lambda m: f'{m[1]}{text}"', context.get("metatags", ""))
+    # Without an address of the site theirs are paths, which lead nowhere for who reads them.
+    context["metatags"] = re.sub(
+        r'<meta property="og:url" content="(?!https?:)[^"]*" />\s*', "", made
+    )
+
+
+def lead_in(app, exception):
+    """The folder's own page leads to the cover, and has a title and a link of its own."""
+    if exception is None and app.builder.format == "html":
+        cover, title = f"{app.config.master_doc}.html", html.escape(app.config.html_title)
+        (Path(app.outdir) / "index.html").write_text(
+            f'<!doctype html><html lang="{app.config.language}"><meta charset="utf-8">'
+            f'<title>{title}</title><meta http-equiv="refresh" content="0; url={cover}">'
+            f'<link rel="canonical" href="{cover}"><p><a href="{cover}">{title}</a></p></html>\n',
+            encoding="utf-8",
+        )
 
 
 def name_folds(app, doctree, docname):
@@ -99,7 +162,9 @@ def setup(app):
     render.sanitize_script_content = keep_inside  # its own knows `</script>` in small letters alone
     app.connect("html-page-context", drop_unused, priority=990)
     app.connect("html-page-context", know_widgets, priority=990)
+    app.connect("html-page-context", stand_in, priority=991)
     app.connect("html-page-context", mend_body, priority=990)
     app.connect("html-page-context", describe, priority=990)
     app.connect("doctree-resolved", name_folds)
+    app.connect("build-finished", lead_in, priority=100)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -19,6 +19,8 @@ if (location.protocol === "file:" && typeof DOCUMENTATION_OPTIONS !== "undefined
 document.addEventListener("DOMContentLoaded", () => {
   for (const button of document.querySelectorAll(".search-button-field"))
     button.removeAttribute("aria-label");
+  for (const name of document.querySelectorAll(".btn-download-pdf-button .btn__text-container"))
+    name.textContent = "Print"; // it opens the dialogue, and no file
   for (const icon of document.querySelectorAll(".theme-switch")) {
     icon.removeAttribute("title");
     icon.setAttribute("aria-hidden", "true");

@@ -79,6 +79,30 @@ def test_a_page_has_its_marks_and_nothing_else_is_changed(monkeypatch, tmp_path)
     assert page["cells"][2]["metadata"]["mystnb"]["code_prompt_show"] == "1 import"
 
 
+@pytest.mark.parametrize(
+    ("text", "outputs", "said"),
+    [
+        ("x = 3", [], ", 1 line"),
+        ("print(x)\nprint(y)", PRINTED, " of the numbers, 2 lines"),
+        ("def f():\n    return 3", [], ": f, 2 lines"),
+        ("class A: ...\nclass B: ...\nclass C: ...\nclass D: ...", [], ": A, B, C …, 4 lines"),
+        ("def f(): ...\nf()", PICTURE, " of the figure, 2 lines"),
+        (
+            "toy",
+            [new_output("display_data", data={"text/html": ""})],
+            " of what is seen here, 1 line",
+        ),
+    ],
+)
+def test_a_fold_says_what_its_code_makes(text, outputs, said):
+    cell = new_code_cell(text, outputs=outputs, metadata={"tags": ["hide-input"]})
+    made = chapters.as_page(chapter(cell), "07_some")["cells"][1]["metadata"]["mystnb"]
+    assert made == {
+        "code_prompt_show": f"Show the code{said}",
+        "code_prompt_hide": f"Hide the code{said}",
+    }
+
+
 def test_what_is_tagged_deep_begins_with_a_heading():
     with pytest.raises(ValueError, match="07_some: a cell tagged deep must begin with a heading"):
         chapters.as_page(chapter(deep("Text.\n\n## More")), "07_some")

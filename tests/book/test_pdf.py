@@ -50,3 +50,31 @@ def test_without_a_browser_it_says_so(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", "")
     with pytest.raises(FileNotFoundError, match="no Chromium: install one, or name it"):
         pdf.chromium(str(tmp_path / "none"))
+
+
+def test_what_is_typed_and_chosen_is_printed(browser, tmp_path):
+    body = (
+        '<input id="a"><input id="b" type="radio" name="r"><input type="radio" name="r" checked>'
+        '<select><option selected>one</option><option>two</option></select><p id="drawn"></p>'
+        '<script>document.querySelector("#a").value = "typed";'
+        'document.querySelector("#b").checked = true;'
+        'document.querySelector("select").selectedIndex = 1</script>'
+    )
+    (tmp_path / "one.html").write_text(PAGE.format(title="one", body=body), "utf-8")
+    (taken,) = pdf.take([tmp_path / "one.html"], browser)
+    assert 'value="typed"' in taken["html"]
+    assert re.findall(r'<input id="p0-b"[^>]* checked', taken["html"])
+    assert taken["html"].count("checked") == 1
+    assert '<option>one</option><option selected="">two' in taken["html"]
+
+
+def test_links_of_a_drawing_lead_to_their_chapter(browser, tmp_path):
+    drawn = (
+        '<svg><g><a href="two.html"><rect/></a><a href="#top"><rect/></a></g>'
+        '<path id="x"/><use href="#x"/></svg><p id="drawn"></p>'
+    )
+    for name, body in (("one", drawn), ("two", '<p id="drawn"></p>')):
+        (tmp_path / f"{name}.html").write_text(PAGE.format(title=name, body=body), "utf-8")
+    one, _ = pdf.take([tmp_path / "one.html", tmp_path / "two.html"], browser)
+    links = re.findall(r'<(?:a|use) href="([^"]*)"><', one["html"])
+    assert links == ["#p1", "#p0-top", "#p0-x"]

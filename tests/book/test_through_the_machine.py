@@ -101,6 +101,30 @@ def test_a_pass_with_hands_in_it_is_torchs(hands, off, place):
     assert sum(got["shares"]) == pytest.approx((logits[-1, 3] - logits[-1].mean()).item(), abs=2e-3)
 
 
+GROWN = """([weights, config, tokens, begin, off, patch]) => {
+  const w = load(...weights), put = new Map(patch.map(([k, v]) => [k, Float32Array.from(v)]));
+  const hands = { off: new Set(off), patch: put }, whole = lib.pass(w, config, tokens, hands);
+  const kept = lib.pass(w, config, tokens.slice(0, begin), hands);
+  const grown = lib.pass(w, config, tokens, { ...hands, kept });
+  const all = (part) => part.flat(3).flatMap((x) => [...(x.length ? x : [x])]);
+  const numbers = (run) => Object.values(run).map(all);
+  return [numbers(whole), numbers(grown), grown.keys.every((l, n) => l[0] === kept.keys[n][0])];
+}"""
+
+
+@pytest.mark.parametrize("place", [None, (1, 4), (2, 11)])
+def test_a_text_that_grows_is_read_as_if_anew_and_what_is_kept_is_not_computed_again(hands, place):
+    model, weights = in_8_bits(gpt())
+    tokens = torch.randint(11, (12,)).tolist()
+    config = {name: getattr(model.config, name) for name in ("d_model", "num_heads", "num_layers")}
+    config |= {"activation": "relu2", "norm": "rms", "positions": "rotary", "eps": model.config.eps}
+    told = [] if place is None else [[f"{place[0]}.{place[1]}", [0.5] * model.config.d_model]]
+    whole, grown, same_rows = hands.evaluate(GROWN, [weights, config, tokens, 9, ["0.2"], told])
+    assert len(whole) == 7  # tokens, streams, middles, found, maps, keys, values
+    assert whole == grown
+    assert same_rows
+
+
 # --- the page, beside what the notebook printed --------------------------------------------------
 
 
@@ -200,3 +224,133 @@ def test_a_letter_that_it_never_saw_is_named(machine):
     text.fill("And it came to ")
     assert machine.locator(".tlm .tlp-problem").inner_text() == ""
     assert first_bar(machine)[0] == "p"
+
+
+def cached(tab) -> list[list[str]]:
+    """Of each row of the cache, its cells' classes."""
+    rows = tab.locator(".tlm table.arcs").last.locator("tr").all()[2:]
+    return [[c.get_attribute("class") or "" for c in row.locator("td").all()] for row in rows]
+
+
+def test_a_letter_that_is_said_fills_one_column_of_the_cache_and_reads_the_others(machine):
+    machine.get_by_label("Text", exact=True).fill("Behold")
+    machine.get_by_role("button", name="And it came to …").click()
+    assert [row.count("anew") for row in cached(machine)] == [15] * 4
+    assert "All 15 letters were read at once" in machine.locator(".tlm").inner_text()
+    before = machine.locator(".sight .tlp-bars").inner_text()
+    machine.get_by_role("button", name="Say a letter").click()
+    assert [row[-1] for row in cached(machine)] == ["anew"] * 4
+    assert [row.count("anew") for row in cached(machine)] == [1] * 4
+    assert "Read in the last step: 1 of 16 letters" in machine.locator(".tlm").inner_text()
+    grown = machine.locator(".sight .tlp-bars").inner_text()
+    text = machine.get_by_label("Text", exact=True)
+    text.fill("And it came to ")
+    assert machine.locator(".sight .tlp-bars").inner_text() == before
+    text.fill("Behold")
+    text.fill("And it came to p")  # read from the first letter on, it says the same
+    assert [row.count("anew") for row in cached(machine)] == [16] * 4
+    assert machine.locator(".sight .tlp-bars").inner_text() == grown
+
+
+def test_a_full_text_loses_its_first_letter_and_is_read_anew(machine):
+    text, beside = machine.get_by_label("Text", exact=True), machine.get_by_label("Second text")
+    for box in (text, beside):
+        box.fill("And it came to pass in those days, that "[:40])
+    machine.get_by_role("button", name="Say a letter").click()
+    assert text.input_value().startswith("nd it came")
+    assert [row.count("anew") for row in cached(machine)] == [40] * 4
+    machine.get_by_role("button", name="And it came to …").click()
+
+
+def test_a_patch_stays_while_the_text_grows(machine):
+    machine.locator('.places button[data-key="2.4"]').click()
+    machine.get_by_role("button", name="Say a letter").click()
+    pressed = machine.locator('.places button[aria-pressed="true"]')
+    assert pressed.get_attribute("data-key") == "2.4"
+    assert [row.count("anew") for row in cached(machine)] == [1] * 4
+    machine.get_by_role("button", name="And it came to …").click()
+    assert pressed.count() == 0
+
+
+def test_the_arcs_are_those_of_the_head_that_is_pointed_at(machine):
+    arcs = machine.locator(".tlm table.arcs").first
+    found = []
+    for part in ("2.3", "0.2"):
+        machine.locator(f'.tower button[data-key="{part}"]').focus()
+        drawn = arcs.locator("path")
+        found.append(drawn.evaluate_all("all => all.map((p) => p.getAttribute('d'))"))
+        assert arcs.locator(".asks").inner_text() == "␣"
+        weights = drawn.evaluate_all(
+            "all => all.map((p) => Number(p.style.getPropertyValue('--weight')))"
+        )
+        assert all(0.02 <= weight <= 1 for weight in weights)
+    assert found[0] != found[1]
+    machine.locator('.tower button[data-key="2.3"]').focus()
+    assert arcs.locator(".asked").inner_text() == "i"
+
+
+def test_it_writes_on_until_it_is_stopped(machine):
+    machine.get_by_role("button", name="Write on").click()
+    text = machine.get_by_label("Text", exact=True)
+    machine.wait_for_function("() => document.querySelector('.tlm input').value.length > 17")
+    machine.get_by_role("button", name="Stop", exact=True).click()
+    stood = text.input_value()
+    machine.wait_for_timeout(600)
+    assert text.input_value() == stood
+    machine.get_by_role("button", name="And it came to …").click()
+
+
+def test_the_parts_that_add_most_are_named_in_the_tower(machine):
+    named = machine.locator(".tower .adds").all_inner_texts()
+    assert [name for name in named if name] == ["adds 1.9", "adds 0.4", "adds 9.9"]
+
+
+def test_a_number_leads_to_its_screen(machine):
+    machine.get_by_role("button", name="To 7 · Say it").click()
+    assert machine.evaluate("document.activeElement.textContent") == "7 · Say it"
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_it_answers_within_a_tenth_of_a_second(open_page, width):
+    """In the time of the page's own thread, so that other work on the machine does not count."""
+    tab = open_page(PAGE, "file", width)
+    settle(tab)
+    client = tab.context.new_cdp_session(tab)
+    client.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def busy():
+        found = client.send("Performance.getMetrics")["metrics"]
+        return {m["name"]: m["value"] for m in found}["TaskDuration"]
+
+    took = []
+    for part in ("2.3", "0.0", "3.ff"):
+        for _ in range(2):
+            press_now = f"document.querySelector('.tower [data-key=\"{part}\"]').click()"
+            start = busy()
+            tab.evaluate(f"{press_now}; new Promise(requestAnimationFrame)")
+            took.append(busy() - start)
+    tab.close()
+    assert sorted(took)[len(took) // 2] < 0.1
+
+
+def test_it_fits_a_phone(open_page):
+    tab = open_page(PAGE, "file", 390, touch=True)
+    settle(tab)
+    assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    tab.get_by_role("button", name="Say a letter").tap()
+    newest = tab.locator(".tlm table.arcs").last.locator("td.anew").first
+    tab.wait_for_timeout(100)
+    box, outer = newest.bounding_box(), tab.locator(".tlm").bounding_box()
+    assert box["x"] + box["width"] <= outer["x"] + outer["width"]  # the last letters are in sight
+    tab.close()
+
+
+def test_where_no_script_runs_its_first_state_is_drawn(browser, address):
+    context = browser.new_context(java_script_enabled=False)
+    tab = context.new_page()
+    tab.goto(address("file", PAGE))
+    still = tab.locator("noscript .tlm, .tlm").first
+    assert "After “And it came to ” comes “p” with 1.00" in still.inner_text()
+    assert still.locator(".map svg").count() == 16
+    assert still.locator("table.lens tr").count() == 6
+    context.close()

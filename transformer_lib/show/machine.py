@@ -1,6 +1,7 @@
 """A GPT opened up in the page: every head and feed-forward can be looked into, and switched off."""
 
 from collections.abc import Mapping, Sequence
+from html import escape
 
 import torch
 import traitlets
@@ -11,7 +12,7 @@ from transformer_lib.show.page_checks import check_gpt_weights, checked_characte
 from transformer_lib.show.page_models import PageModel, script, style
 from transformer_lib.show.quantize import pack
 
-LONGEST = 40  # letters of a text in the page
+LONGEST = 40  # letters of a text in the page (machine.js)
 
 
 class Machine(PageModel):
@@ -19,7 +20,8 @@ class Machine(PageModel):
 
     Its screens: the letters' vectors; all heads and feed-forwards, each a switch; the logit lens;
     vectors of a second text put in the place of the first's; who added how much to a logit; the
-    feed-forward's strongest units; a letter drawn and appended; three tasks that it marks itself.
+    feed-forward's strongest units; a letter drawn and appended, with the cache that it fills and
+    reads; three tasks that it marks itself.
 
     Args:
         config: the model's, with rotary positions and RMSNorm; pre-norm, causal. Further entries
@@ -33,6 +35,10 @@ class Machine(PageModel):
         units: for each layer and hidden unit, the places of a text that move it most, as tokens
             (num_layers, d_ff, places, letters).
         caption: one sentence that says what to try.
+        first: what it finds in the first example's first text, drawn where no script runs:
+            "chances", the likeliest next letters with their probabilities; "maps", each layer's
+            attention (heads, letters, letters); "lens", from the embedding up, at each letter the
+            likeliest next one and its probability.
 
     Raises:
         ValueError: for a configuration that the page cannot compute, or lists that do not fit it.
@@ -46,6 +52,7 @@ class Machine(PageModel):
     layer_prices = traitlets.List().tag(sync=True)
     units = traitlets.Bytes().tag(sync=True)  # a byte for each token
     unit_shape = traitlets.List().tag(sync=True)  # places, letters
+    still = traitlets.Unicode().tag(sync=True)
 
     def __init__(
         self,
@@ -58,6 +65,7 @@ class Machine(PageModel):
         layer_prices: Sequence[float],
         units: Tensor,
         caption: str = "",
+        first: Mapping | None = None,
     ):
         config = checked_config(config, positions=("rotary",), norm=("rms",))
         check_gpt_weights(config, weights)
@@ -91,6 +99,7 @@ class Machine(PageModel):
             units=units.to(torch.uint8).numpy().tobytes(),
             unit_shape=list(units.shape[2:]),
             caption=caption,
+            still=_still(examples[0][0], **first) if first else "",
         )
 
 
@@ -98,3 +107,65 @@ def _check_lengths(name: str, lists: Sequence[Sequence], count: int, length: int
     if len(lists) != count or any(len(line) != length for line in lists):
         got = [len(line) for line in lists]
         raise ValueError(f"{name} must be {count} lists of {length}, got lengths {got}")
+
+
+def _still(
+    text: str,
+    chances: Mapping[str, float],
+    maps: Sequence[Tensor],
+    lens: Sequence[Sequence[tuple[str, float]]],
+) -> str:
+    """Its first state as HTML, dressed as the machine is (static/machine.css)."""
+    size = len(text)
+    for layer in maps:
+        if layer.dim() != 3 or layer.shape[1:] != (size, size):
+            raise ValueError(
+                f"maps must be (heads, {size}, {size}) in each layer, got {tuple(layer.shape)}"
+            )
+    if wrong := [len(line) for line in lens if len(line) != size]:
+        raise ValueError(f"lens must have {size} letters in each line, got {wrong[0]}")
+    letter, chance = next(iter(chances.items()))
+    bars = "".join(
+        f'<li><span class="name">{_shown(c)}</span><span class="bar" style="--value:{p:.3f}">'
+        f'</span><span class="number">{p:.2f}</span></li>'
+        for c, p in chances.items()
+    )
+    tower = "".join(
+        f'<div class="layer"><span class="tlp-name">Layer {n + 1}</span>'
+        + "".join(
+            f'<span class="map" role="img" aria-label="layer {n + 1} head {h + 1}">'
+            f"{_map(head)}head {h + 1}</span>"
+            for h, head in enumerate(layer)
+        )
+        + "</div>"
+        for n, layer in enumerate(maps)
+    )
+    head = "".join(f'<th scope="col">{_shown(c)}</th>' for c in text)
+    rows = "".join(
+        f'<tr><th scope="row">{f"after layer {n}" if n else "at the start"}</th>'
+        + "".join(f'<td style="--weight:{p:.2f}">{_shown(c)}</td>' for c, p in line)
+        + "</tr>"
+        for n, line in enumerate(lens)
+    )
+    return (
+        f"<p>After “{escape(text)}” comes “{_shown(letter)}” with {chance:.2f}. The five likeliest "
+        f'letters:</p><ol class="tlp-bars">{bars}</ol>'
+        "<p>The heads of each layer: from top to bottom who looks, from left to right at whom.</p>"
+        f'<div class="tower">{tower}</div><p>What it would say, if it stopped after a layer:</p>'
+        f'<div class="scrolls"><table class="lens"><tr><th></th>{head}</tr>{rows}</table></div>'
+    )
+
+
+def _shown(letter: str) -> str:
+    return {" ": "␣", "\n": "↵"}.get(letter, escape(letter))
+
+
+def _map(weights: Tensor) -> str:
+    """A head's map: a path for each of four strengths, as in static/machine_parts.js."""
+    paths = []
+    for low, high in ((0.05, 0.2), (0.2, 0.45), (0.45, 0.75), (0.75, 2)):
+        squares = ((weights >= low) & (weights < high)).nonzero().tolist()
+        drawn = "".join(f"M{j} {i}h1v1h-1z" for i, j in squares)
+        paths.append(f'<path d="{drawn}" opacity="{min(1, high)}"/>')
+    size = len(weights)
+    return f'<svg viewBox="0 0 {size} {size}" aria-hidden="true">{"".join(paths)}</svg>'

@@ -1,5 +1,7 @@
 // --- the machine, opened -----------------------------------------------------------------------
 
+const LONGEST = 40; // letters
+
 function render({ model, el }) {
   const config = model.get("config"), characters = [...model.get("characters")];
   const weights = unpack(model.get("data"), model.get("contents"));
@@ -13,9 +15,10 @@ function render({ model, el }) {
   const off = new Set(), patch = new Set(); // parts that are off; places that are put in
   let a = [], b = [], at = 0, layer = 2, head = 3, token = null, effects = null;
   let plain, other, run, scanning = null, letters = [];
+  let anew = 0, fresher = 0, looking, writing; // letters read in the last pass; the text with arcs over it, twice
 
   // What stays in sight: the texts, what comes next, what was done.
-  const write = { type: "text", maxlength: "40", spellcheck: "false", autocapitalize: "off" };
+  const write = { type: "text", maxlength: LONGEST, spellcheck: "false", autocapitalize: "off" };
   const text = make("input", write), beside = make("input", write);
   const temperature = make("input", { type: "range", min: "0.1", max: "2", step: "0.1" });
   const heat = make("output");
@@ -26,7 +29,7 @@ function render({ model, el }) {
   const examples = make("div", { class: "tlp-buttons" }, ...model.get("examples").map(([one, two]) =>
     button(one.trim() + " …", () => {
       [text.value, beside.value] = [one, two];
-      fresh();
+      typed();
     })));
   const allOn = button("All on again", () => (off.clear(), patch.clear(), compute()));
 
@@ -41,6 +44,11 @@ function render({ model, el }) {
   const scan = button("Try every place", scanAll);
   const sum = make("ol", { class: "sum", "aria-label": "Who added how much" });
   const summed = make("p"), units = make("ol", { class: "units", "aria-label": "Strongest units" });
+  const arcs = make("div", { class: "scrolls", tabindex: "0", role: "region" });
+  arcs.setAttribute("aria-label", "Where the chosen head looks");
+  const cache = make("div", { class: "scrolls", tabindex: "0", role: "region" });
+  cache.setAttribute("aria-label", "The cache");
+  const kept = make("p"), on = button("Write on", () => (writes ? rest() : writeOn()));
   const awake = make("p"), tasks = make("ol", { class: "tasks" });
   const seed = make("input", { type: "number", min: "0", max: "9999", step: "1", value: "1" });
   const top = make("input", { type: "number", min: "1", max: String(characters.length), value: "5" });
@@ -67,19 +75,34 @@ function render({ model, el }) {
     const [wrong, ids] = encode(text, "The text"), [wrongToo, idsToo] = encode(beside, "The second text");
     problem.textContent = wrong || wrongToo;
     if (wrong || wrongToo) return;
-    [a, b] = [ids, idsToo];
-    at = a.length - 1;
-    [plain, other] = [pass(weights, config, a), pass(weights, config, b)];
-    build();
-    compute();
+    read(ids, idsToo);
   }
 
-  function compute() {
+  // Read tokens after a run; what both begin with is kept, as in the cache of a model that writes.
+  function readAfter(run, tokens) {
+    const differs = tokens.findIndex((token, i) => token !== run?.tokens[i]);
+    const same = differs < 0 ? tokens.length : differs;
+    return [pass(weights, config, tokens, { kept: same ? begun(run, same) : null }), tokens.length - same];
+  }
+  const second = () => (other = other?.tokens === b ? other : readAfter(other, b)[0]); // when asked
+
+  function read(ids, idsToo, grown = false) {
+    [a, b, at] = [ids, idsToo, ids.length - 1];
+    [plain, fresher] = readAfter(plain, a);
+    build();
+    compute(grown ? run : null);
+  }
+
+  function compute(before = null) {
     const put = new Map([...patch].map((key) => {
       const [l, i] = key.split(".");
-      return [key, other.streams[l][i]];
+      return [key, second().streams[l][i]];
     }));
-    run = off.size || put.size ? pass(weights, config, a, { off, patch: put }) : plain;
+    // Below the lowest part that is changed, all is as it was.
+    const from = Math.min(...[...off, ...put.keys()].map((key) => parseInt(key)));
+    const hands = before ? { off, patch: put, kept: before } : { off, patch: put, known: plain, from };
+    run = off.size || put.size ? pass(weights, config, a, hands) : plain;
+    anew = run === plain ? fresher : a.length - (before?.tokens.length ?? 0);
     drawAll();
   }
 
@@ -107,8 +130,14 @@ function render({ model, el }) {
     })]);
     places.replaceChildren(...(tall ? [title(), ...cells] : []));
     if (tall) oneStop(cells.map((line) => [...line.querySelectorAll("button")]));
+    const names = a.map((id) => shown(characters[id]));
+    looking = arcsOver(names);
+    writing = arcsOver(names, rowsOf(L, (l) =>
+      [make("th", { scope: "row" }, `layer ${l + 1}`), ...a.map(() => make("td"))]));
+    arcs.replaceChildren(looking.table);
+    cache.replaceChildren(writing.table);
     requestAnimationFrame(() => { // the last letters matter
-      for (const box of [lens, places]) box.parentNode.scrollLeft = box.parentNode.scrollWidth;
+      for (const box of [lens.parentNode, places.parentNode, arcs, cache]) box.scrollLeft = box.scrollWidth;
     });
   }
   const rowsOf = (count, of) =>
@@ -121,7 +150,7 @@ function render({ model, el }) {
     const press = button("", () => (off.delete(key) || off.add(key), choose(), compute()));
     press.append(picture, make("span", { class: "tlp-aloud" }, `layer ${l + 1} `),
       part === "ff" ? "feed-forward " : `head ${+part + 1} `,
-      make("small", {}, `${price.toFixed(2)} bits`));
+      make("small", {}, `${price.toFixed(2)} bits`), make("small", { class: "adds" }));
     const choose = () => {
       layer = l;
       if (part !== "ff") head = +part;
@@ -177,6 +206,25 @@ function render({ model, el }) {
     drawTasks(p);
   }
 
+  // What was read in the last pass has a frame; what the last letter reads of it is shaded.
+  function drawCache() {
+    const last = a.length - 1, rows = [...writing.table.rows].slice(2);
+    writing.draw(run.maps[layer][head][last], last);
+    rows.forEach((line, l) => a.forEach((_, i) => {
+      const cell = line.cells[i + 1], share = mean(run.maps[l].map((map) => map[last]))[i];
+      cell.classList.toggle("anew", i >= a.length - anew);
+      cell.style.setProperty("--weight", share.toFixed(2));
+      cell.title = `letter ${i + 1}: ${share.toFixed(2)}`;
+    }));
+    kept.textContent = (anew < a.length
+      ? `Read in the last step: ${anew} of ${a.length} letters, in each of ${L} layers a key and a value ` +
+        "(framed). The others were in the cache. "
+      : `All ${anew} letters were read at once and fill the cache: in each of ${L} layers a key and a value ` +
+        "of each (framed). ") +
+      `Shaded is how much the last letter reads of each, on average over the ${H} heads; the arcs ` +
+      `are those of layer ${layer + 1} head ${head + 1}.`;
+  }
+
   // What depends on the chosen letter, layer and head.
   function drawLooks() {
     if (!run) return;
@@ -196,6 +244,8 @@ function render({ model, el }) {
     near.textContent = `${config.d_model} numbers for “${shown(characters[a[at]])}”. Nearest to it: ` +
       likeliest(cosines, 4).slice(1).map((id) =>
         `“${shown(characters[id])}” ${cosines[id].toFixed(2)}`).join(", ") + " (cosine).";
+    looking.draw(looks, at);
+    drawCache();
     drawInside(looks);
     drawUnits();
   }
@@ -233,25 +283,30 @@ function render({ model, el }) {
       }))));
   }
 
+  const signless = (share) => share.toFixed(1).replace(/^-0\.0$/, "0.0");
   function drawSum() {
     const list = shares(weights, config, run, at, token), peak = Math.max(...list.map(([, s]) => Math.abs(s)));
     const total = list.reduce((s, [, share]) => s + share, 0);
-    const strongest = new Set([...list].sort((x, y) => y[1] - x[1]).slice(0, 3).map(([key]) => key));
+    const strongest = new Map([...list].sort((x, y) => y[1] - x[1]).slice(0, 3));
+    for (const press of towers.flat()) {
+      const share = strongest.get(press.dataset.key);
+      press.querySelector(".adds").textContent = share === undefined ? "" : `adds ${signless(share)}`;
+    }
     sum.replaceChildren(...list.map(([key, share]) => {
       const bar = make("span", { class: share < 0 ? "bar minus" : "bar" });
       bar.style.setProperty("--value", Math.abs(share / peak).toFixed(3));
       return make("li", strongest.has(key) ? { class: "marked" } : {},
         make("span", {}, key === "start" ? "the letter itself" : nameOf(key)), bar,
-        make("span", { class: "number" }, share.toFixed(1)));
+        make("span", { class: "number" }, signless(share)));
     }));
     summed.textContent = `Added up for “${shown(characters[token])}” after letter ${at + 1}: ` +
-      `${total.toFixed(1)} above the mean of all letters. The three parts that add most are marked.`;
+      `${total.toFixed(1)} above the mean of all letters. The three parts that add most are marked, in the tower too.`;
   }
 
   // One vector of the second text at a time, in every place, a few in each frame.
   function scanAll() {
     const base = softmax(reading(weights, config, end(plain)));
-    const goal = softmax(reading(weights, config, end(other)));
+    const goal = softmax(reading(weights, config, end(second())));
     const [letter] = likeliest(goal.map((g, i) => g - base[i]), 1);
     const todo = [...places.querySelectorAll("button")].map((cell) => cell.dataset.key);
     effects = new Map();
@@ -295,33 +350,58 @@ function render({ model, el }) {
   const random = { seed: null, next: null };
   function sayOne() {
     if (random.seed !== seed.value) Object.assign(random, { seed: seed.value, next: randomNumbers(+seed.value || 0) });
-    const p = chances(end(run)), kept = likeliest(p, Math.max(1, +top.value || 1));
-    let rest = random.next() * kept.reduce((s, id) => s + p[id], 0);
-    const id = kept.find((id) => (rest -= p[id]) < 0) ?? kept[0];
-    const longer = (box, c) => (box.value = (box.value + c).slice(-40));
-    longer(text, characters[id]);
-    longer(beside, characters[id]);
-    fresh();
+    const p = chances(end(run)), likely = likeliest(p, Math.max(1, +top.value || 1));
+    let left = random.next() * likely.reduce((s, id) => s + p[id], 0);
+    const id = likely.find((id) => (left -= p[id]) < 0) ?? likely[0];
+    const grown = Math.max(a.length, b.length) < LONGEST; // else the first letter goes, and all moves
+    for (const box of [text, beside]) box.value = (box.value + characters[id]).slice(-LONGEST);
+    if (!grown) return fresh();
+    effects = token = null;
+    cancelAnimationFrame(scanning);
+    scanned.textContent = "";
+    read([...a, id], [...b, id], true);
+  }
+  let writes = null;
+  function rest() {
+    clearTimeout(writes);
+    writes = null;
+    on.textContent = "Write on";
+  }
+  function writeOn() {
+    on.textContent = "Stop";
+    sayOne();
+    writes = setTimeout(a.length < LONGEST ? writeOn : rest, 400);
   }
 
-  text.addEventListener("input", fresh);
-  beside.addEventListener("input", fresh);
+  const typed = () => (rest(), fresh());
+  text.addEventListener("input", typed);
+  beside.addEventListener("input", typed);
   temperature.addEventListener("input", drawAll);
   [text.value, beside.value] = model.get("examples")[0];
-  const screen = (title, sentence, ...what) => make("section", {},
-    make("p", { class: "title" }, title), make("p", {}, sentence), ...what);
+  const screens = []; // each has a number to jump to it
+  const screen = (title, sentence, ...what) => {
+    const name = make("p", { class: "title", role: "heading", "aria-level": "2", tabindex: "-1" }, title);
+    const jump = button(String(screens.length + 1), () => (name.focus(), name.scrollIntoView()));
+    jump.title = title;
+    jump.setAttribute("aria-label", `To ${title}`);
+    jump.setAttribute("data-lm-suppress-shortcuts", "true");
+    screens.push(jump);
+    return make("section", {}, name, make("p", {}, sentence), ...what);
+  };
   const scrolls = (node, name) =>
     make("div", { class: "scrolls", tabindex: "0", role: "region", "aria-label": name }, node);
+  const jumps = make("div", { class: "tlp-buttons", role: "group", "aria-label": "Screens" });
   const figure = frame("The machine", model.get("caption"),
     make("div", { class: "sight" },
       make("div", {}, field("Text", text), problem, said), next.list),
     make("div", { class: "tlp-row" }, field("Second text", beside), field("Temperature", temperature, heat)),
     make("div", { class: "tlp-row" }, examples, allOn),
+    make("div", { class: "tlp-row" }, make("span", { class: "tlp-name" }, "To screen"), jumps),
     screen("1 · Letters become vectors",
       "Choose a letter. The shade behind each letter shows how much the chosen head looks at it from there.", row1, vector, near),
     screen("2 · Four times: attention, then feed-forward",
-      "Press a part to switch it off; a mark on each bar at the top is where it was. The bits are what a letter costs more without it, on average over held-out text.",
-      tower, inside),
+      "The line at the left is the stream: every part reads it and adds to it. Press a part to switch it off; a mark on each bar at the top is where it was. The bits are what a letter costs more without it, on average over held-out text. The arcs show where the chosen head looks.",
+      arcs, tower, inside),
     screen("3 · What it would say, if it stopped here",
       "The last norm and the output layer, applied early: after each layer, at each place.", scrolls(lens, "Logit lens")),
     screen("4 · Where the answer is kept",
@@ -330,17 +410,18 @@ function render({ model, el }) {
     screen("5 · Who said so", "What leaves the last layer is a sum; so is each letter's logit.", summed, sum),
     screen("6 · What moves the feed-forward",
       "The strongest units at the chosen letter, each with the places of held-out text that move it most.", awake, units),
-    screen("7 · Say it", "Draw the next letter at random, by its probability; the text grows by it.",
-      make("div", { class: "tlp-row" }, button("Say a letter", sayOne), field("Seed", seed),
-        field("Among the likeliest", top))),
+    screen("7 · Say it", "Draw the next letter at random, by its probability; the text grows by it. What was read of the earlier letters is kept (the key/value cache), so only the new one goes through the layers.",
+      make("div", { class: "tlp-row" }, button("Say a letter", sayOne), on, field("Seed", seed),
+        field("Among the likeliest", top)), cache, kept),
     screen("8 · Your turn", "The page sees when a task is solved.", tasks));
   figure.classList.add("tlm");
+  jumps.append(...screens);
   figure.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") allOn.click();
+    if (event.key === "Escape") (rest(), allOn.click());
   });
   el.replaceChildren(figure);
   fresh();
-  return () => cancelAnimationFrame(scanning);
+  return () => (rest(), cancelAnimationFrame(scanning));
 }
 
 export default { render };

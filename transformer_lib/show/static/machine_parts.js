@@ -28,14 +28,16 @@ function mapPicture(map) {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("viewBox", `0 0 ${map.length} ${map.length}`);
   svg.setAttribute("aria-hidden", "true");
-  for (const [low, high] of [[0.05, 0.2], [0.2, 0.45], [0.45, 0.75], [0.75, 2]]) {
+  const least = [0.05, 0.2, 0.45, 0.75], squares = ["", "", "", ""];
+  map.forEach((looks, i) => looks.forEach((w, j) => {
+    if (w >= least[0]) squares[least.findLastIndex((low) => w >= low)] += `M${j} ${i}h1v1h-1z`;
+  }));
+  squares.forEach((d, n) => {
     const path = document.createElementNS(SVG, "path");
-    const squares = map.flatMap((looks, i) =>
-      [...looks].map((w, j) => (w >= low && w < high ? `M${j} ${i}h1v1h-1z` : "")));
-    path.setAttribute("d", squares.join(""));
-    path.setAttribute("opacity", Math.min(1, high));
+    path.setAttribute("d", d);
+    path.setAttribute("opacity", least[n + 1] ?? 1);
     svg.append(path);
-  }
+  });
   return svg;
 }
 
@@ -49,3 +51,30 @@ function strip(vector) {
   }));
 }
 
+
+// A line of text with arcs over it, in a table: `more` are rows below it. `draw` takes how much the
+// letter at a place looks at each, and the arcs go from there to all that get a fiftieth or more.
+function arcsOver(names, more = []) {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("viewBox", `0 0 ${names.length} 2`);
+  svg.setAttribute("preserveAspectRatio", "none");
+  svg.setAttribute("aria-hidden", "true");
+  const letters = names.map((name) => make("th", { scope: "col" }, name));
+  const table = make("table", { class: "arcs" },
+    make("tr", {}, make("td"), make("td", { colspan: names.length }, svg)),
+    make("tr", {}, make("th"), ...letters), ...more);
+  const draw = (looks, at) => {
+    const arc = (weight, i) => {
+      const path = document.createElementNS(SVG, "path"), high = 2 - (2.4 * (at - i)) / names.length;
+      path.setAttribute("d", `M${at + 0.5} 2C${at + 0.5} ${high} ${i + 0.5} ${high} ${i + 0.5} 2`);
+      path.style.setProperty("--weight", weight.toFixed(2));
+      return path;
+    };
+    svg.replaceChildren(...[...looks].flatMap((w, i) => (w >= 0.02 && i !== at ? [arc(w, i)] : [])));
+    letters.forEach((letter, i) => {
+      letter.classList.toggle("asks", i === at);
+      letter.classList.toggle("asked", (looks[i] ?? 0) > 0.3);
+    });
+  };
+  return { table, draw };
+}

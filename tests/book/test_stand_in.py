@@ -1,0 +1,80 @@
+"""What stands in a widget's place where no script runs, and the page that leads to the cover."""
+
+import json
+import re
+import sys
+from types import SimpleNamespace
+
+import pytest
+from conftest import PAGES, ROOT
+
+sys.path.insert(0, str(ROOT / "book/_ext"))
+import house
+
+VIEW = '<script type="application/vnd.jupyter.widget-view+json">{"model_id": "a1"}</script>'
+
+
+def page(state: dict) -> dict:
+    """A page with one widget, as Sphinx hands it on."""
+    models = {"state": {"a1": {"model_module": "anywidget", "state": state}}}
+    file = SimpleNamespace(attributes={"body": json.dumps(models)})
+    return {"body": f"<p>before</p>{VIEW}<p>after</p>", "script_files": [file]}
+
+
+@pytest.mark.parametrize(
+    ("state", "parts"),
+    [
+        ({"caption": "Try <it>."}, ['<figure class="tlp">', "Try &lt;it&gt;."]),
+        (
+            {"label": "heads", "labels": ["1", "2"], "index": 1, "pictures": ["<svg>a", "<svg>b"]},
+            ["<p>heads: 2</p><svg>b"],
+        ),
+        (
+            {
+                "caption": "",
+                "query_tokens": ["a", "<"],
+                "key_tokens": None,
+                "query": 0,
+                "layer": 0,
+                "head": 0,
+                "weights": [[[[250, 750], [0, 1000]]]],
+            },
+            ["“a” looks most at “&lt;” 0.75, “a” 0.25."],
+        ),
+        (
+            {"caption": "", "still": "<p>first</p>", "_css": ".x {}"},
+            ["<style>.x {}</style>", 'class="tlp tlm"', "<p>first</p>"],
+        ),
+    ],
+)
+def test_a_widget_has_something_in_its_place(state, parts):
+    context = page(state)
+    house.stand_in(None, "page", "", context, None)
+    before, stands = context["body"].split("<noscript>")
+    assert before == f"<p>before</p>{VIEW}"
+    assert stands.endswith("</noscript><p>after</p>")
+    for part in parts:
+        assert part in stands
+
+
+def test_a_page_without_widgets_stays_as_it_is():
+    context = {"body": "<p>text</p>", "script_files": []}
+    house.stand_in(None, "page", "", context, None)
+    assert context["body"] == "<p>text</p>"
+
+
+def test_the_folder_leads_to_the_cover(tmp_path):
+    config = SimpleNamespace(master_doc="book/index", html_title="A & b", language="en")
+    app = SimpleNamespace(outdir=tmp_path, builder=SimpleNamespace(format="html"), config=config)
+    house.lead_in(app, None)
+    made = (tmp_path / "index.html").read_text("utf-8")
+    assert "<title>A &amp; b</title>" in made
+    assert '<a href="book/index.html">' in made
+    assert '<html lang="en">' in made
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_widget_of_the_book_is_without_one(site, name):
+    text = (site / name).read_text("utf-8")
+    followed = re.findall(r'widget-view\+json">[^<]*</script><noscript>', text)
+    assert len(followed) == text.count('widget-view+json">')
