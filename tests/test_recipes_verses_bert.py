@@ -1,4 +1,4 @@
-"""The recipe from end to end, on a few verses."""
+"""The recipe from end to end, on a few verses; and what the weights that ship can do."""
 
 from dataclasses import replace
 
@@ -67,3 +67,35 @@ def test_long_verses_are_cut_off(data):
     longest = max(data.train, key=lambda verse: len(verse.words))
     assert len(longest.words) > recipe.LONGEST
     assert len(recipe.rows_of(data, [longest])[0]) == recipe.LONGEST
+
+
+# --- the weights that ship -------------------------------------------------------------------
+
+
+def test_what_ships_is_what_the_recipe_makes(data):
+    shipped = load("verses_bert")
+    assert shipped.bert.config == recipe.make_model(data).bert.config
+    assert shipped.symbols == data.vocabulary
+    assert shipped.about["steps"] == recipe.RECIPE.steps
+    steps, shares = zip(*shipped.about["curve"], strict=True)
+    assert steps == tuple(range(recipe.RECIPE.every, recipe.RECIPE.steps + 1, recipe.RECIPE.every))
+    assert shares[-1]["found"] > shares[0]["found"] + 0.1
+
+
+def test_weights_in_the_package_find_more_words_than_counting_does(data):
+    fifth = replace(data, test=data.test[::5])
+    share = recipe.accuracy(load("verses_bert"), fifth, "test")["found"]
+    assert share > 0.4
+    assert share > recipe.counted(fifth, "test") + 0.05
+
+
+def test_weights_in_the_package_read_both_sides(data):
+    """What follows decides: the same beginning, two ends."""
+    model, chances = load("verses_bert"), []
+    for text in ("and she <mask> , and bare a son .", "and she <mask> unto the king ."):
+        ids = data.encode([text.split()])[0][None]
+        with torch.no_grad():
+            found = model(ids, ids == recipe.MASK_ID)[0].softmax(dim=-1)
+        chances.append(found[data.vocabulary.encode(["conceived"])].item())
+    assert chances[0] > 0.8
+    assert chances[1] < 0.05

@@ -20,6 +20,7 @@ TENSORS = {  # sha256 of the bytes behind the header: what was trained, whatever
     "scenes_detr": "e15b70f1bd5d00cf15b64db2163a6b2542971bcfab2c0af5e5521e221ec4c2f7",
     "scenes_segmenter": "19a78ddf3763bf7a454994b7c1fe3d0eaa1e02c869ffd9daa75ce4fb79b40adf",
     "translation": "07147dbb700fd727db4e5d16858904bbb932a779ff03f6d03cf0ca30804ea517",
+    "verses_bert": "71b94ce5ffe28888a2be2f6271239d848506755dfce999aa7c447d53e81baa8e",
     "verses_gpt": "4041c22cf0489b2cf69e1b41349dfc7004c626e324af7418e322dc48b9869627",
     "verses_xl": "6d55b26ff757b159df4aa427e87706b28c109d2c0b39834218d0702ce66fe170",
 }
@@ -51,6 +52,7 @@ def test_all_that_ships_is_held_to_its_sum():
     ("name", "kind", "config"),
     [
         ("verses_gpt", tl.GPT, {"vocab_size": 66, "d_ff": 640, "norm": "rms", "bias": False}),
+        ("verses_bert", tl.MaskedWords, {"num_layers": 4, "norm_first": True, "max_len": None}),
         ("verses_xl", tl.TransformerXL, {"d_model": 192, "mem_len": 256, "norm_first": True}),
         ("pronunciations", tl.Transformer, {"num_encoder_layers": 4, "activation": "relu2"}),
         ("translation", tl.Transformer, {"num_decoder_layers": 2, "share_embeddings": True}),
@@ -63,7 +65,8 @@ def test_all_that_ships_is_held_to_its_sum():
 def test_what_ships_says_what_it_is(name, kind, config):
     model = load(name)
     assert type(model) is kind
-    assert config.items() <= vars(model.config).items()
+    made = getattr(model, "bert", model).config  # a head has that of what it stands on
+    assert config.items() <= vars(made).items()
     assert not model.training
     assert {p.dtype for p in model.parameters()} == {torch.float32}
     assert model.about["recipe"] == name
@@ -80,6 +83,8 @@ def test_symbols_that_ship_fit_their_models():
         model = load(name)
         assert len(model.symbols) == model.config.vocab_size
         assert model.symbols.decode(model.symbols.encode("And God said,")) == "And God said,"
+    words = load("verses_bert")
+    assert len(words.symbols) == words.bert.config.vocab_size
     spell = load("pronunciations")
     assert len(spell.symbols["letters"]) == spell.config.source_vocab_size
     assert len(spell.symbols["phonemes"]) == spell.config.target_vocab_size

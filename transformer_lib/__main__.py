@@ -27,7 +27,7 @@ from transformer_lib.weights import SHIPPED, load
 
 _FOLDER = Path(__file__).parent / "recipes"
 RECIPES = sorted({path.stem for path in _FOLDER.glob("*.py")} - {"__init__", "running"})
-"""The recipes: of the models that ship, and of those that wait for a long training."""
+"""The recipes of the models that ship."""
 
 
 def list_models(_chosen: argparse.Namespace) -> None:
