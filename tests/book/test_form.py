@@ -87,6 +87,26 @@ def test_a_drawing_and_a_toy_come_at_once_and_the_page_is_short(open_page, name)
     assert found["screens"] <= SCREENS, found
 
 
+# By how much the lines of the title reach into the small drawing of the model beside it.
+UNDER = """() => {
+  const beside = document.querySelector("article.bd-article a.here")?.getBoundingClientRect();
+  if (!beside) return 0;
+  const title = document.createRange();
+  title.selectNodeContents(document.querySelector("article.bd-article h1").firstChild);
+  const lines = [...title.getClientRects()].filter((line) => line.bottom > beside.top);
+  return Math.max(0, ...lines.map((line) => line.right - beside.left));
+}"""
+
+
+@every_chapter
+def test_the_title_does_not_run_under_the_small_drawing(open_page, name):
+    tab = open_page(f"notebooks/{name}.html")
+    for width in (1024, 1280, 1440):
+        tab.set_viewport_size({"width": width, "height": 800})
+        assert tab.evaluate(UNDER) == 0, width
+    tab.close()
+
+
 @every_chapter
 def test_few_cells_of_code_stand_in_the_open_and_they_are_short(name):
     code = [cell for cell in cells_of(name) if cell["cell_type"] == "code"]
