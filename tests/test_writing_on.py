@@ -177,7 +177,7 @@ def test_the_scores_of_a_search_are_those_of_each_row():
         (beam_search, {"length_penalty": 0.0, "return_scores": True}),
         (beam_search, {"length_penalty": 3.0, "return_scores": True}),
     ],
-    ids=str,
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else value.__name__,
 )
 def test_with_a_mask_each_option_is_what_it_is_without(search, options):
     model = restless("gpt, rotary")
