@@ -67,6 +67,7 @@ class Said(nn.Module):
     def __init__(self, *layers, no_object):
         super().__init__()
         self.layers, self.config = layers, SimpleNamespace(no_object=no_object)
+        self.class_head = SimpleNamespace(out_features=layers[0][0].size(-1))
 
     def forward(self, images):
         numbers = images[:, 0, 0, 0].long()

@@ -47,14 +47,15 @@ def test_letters_are_of_a_font_that_a_phone_has_too():
 
 def test_a_figure_is_drawn_without_changing_how_others_are():
     before = dict(mpl.rcParams)
-    figure, ax = plt.subplots(figsize=(3, 2))
-    ax.plot([0, 1], color="#0072b2")
-    one, again = (vector.drawn(figure, "a line") for _ in range(2))
+    figures = [plt.figure(figsize=(3, 2)) for _ in range(2)]
+    for figure in figures:
+        figure.subplots().plot([0, 1], color="#0072b2")
+    one, again = (vector.drawn(figure, "a line") for figure in figures)
     assert one == again
     assert 'width="288" height="192"' in one
     assert "var(--c-0072b2, #0072b2)" in one
     assert dict(mpl.rcParams) == before
-    plt.close(figure)
+    plt.close("all")
 
 
 @pytest.mark.parametrize(
