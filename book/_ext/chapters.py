@@ -53,7 +53,8 @@ def as_page(notebook: dict, name: str) -> dict:
             cell["metadata"]["mystnb"] = {"code_prompt_show": prompt, "code_prompt_hide": prompt}
         elif cell["cell_type"] == "code" and "hide-input" in tags:
             shown, hidden = (f"{verb} the code{_holds(cell)}" for verb in ("Show", "Hide"))
-            cell["metadata"]["mystnb"] = {"code_prompt_show": shown, "code_prompt_hide": hidden}
+            prompts = {"code_prompt_show": shown, "code_prompt_hide": hidden}
+            cell["metadata"].setdefault("mystnb", {}).update(prompts)  # beside a figure's alt
     title, _, rest = cells[0]["source"].partition("\n")
     cells[0]["source"] = f"{title}\n\n{{.facts}}\n{line}\n{rest}"
     return notebook

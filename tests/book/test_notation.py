@@ -33,7 +33,7 @@ def test_each_axis_of_the_code_is_on_the_page():
     )
     axes = {word for shape in shapes for word in re.findall(r"\b[a-z]\w+", shape)}
     assert {"batch", "q_len", "head_dim"} <= axes
-    loose = {"heads", "kv_heads", "length", "len", "patches", "queries", "tokens"}
+    loose = {"heads", "kv_heads", "length", "len", "num_classes", "patches", "queries", "tokens"}
     assert axes - set(NAMES) - loose == set()
 
 
