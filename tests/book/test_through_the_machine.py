@@ -257,7 +257,7 @@ def test_a_full_text_loses_its_first_letter_and_is_read_anew(machine):
     for box in (text, beside):
         box.fill("And it came to pass in those days, that "[:40])
     machine.get_by_role("button", name="Say a letter").click()
-    assert text.input_value().startswith("nd it came")
+    assert text.input_value().startswith("And it came"[1:])
     assert [row.count("anew") for row in cached(machine)] == [40] * 4
     machine.get_by_role("button", name="And it came to …").click()
 
