@@ -26,7 +26,7 @@ body { font-size: 10.5pt; }
 .chapter { break-before: page; }
 .cover { break-before: avoid; }
 .whole, .whole .bd-article { max-width: none; padding: 0; }
-.bd-article a.here { margin-top: 0; } /* beside the text: a long title reaches the edge */
+.bd-article a.here { margin-top: 0; } /* next to the text: a long title reaches the edge */
 .sheets li { list-style: none; }
 .sheets a { display: flex; justify-content: space-between; }
 .sheets b { display: block; margin: 0.8em 0 0.2em; }

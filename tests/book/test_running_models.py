@@ -873,7 +873,9 @@ def test_a_page_carries_its_model_once(page):
     ]
     assert len(weights) == 1
     assert text.count(weights[0][:2000]) == 1
-    assert len(weights[0]) <= 1.6e6 * 4 / 3  # a megabyte and a half at most, in base64
+    assert (
+        len(weights[0]) <= 1.75e6 * 4 / 3
+    )  # bytes in base64; the encoder of chapter 11 is the largest
 
 
 def test_notebooks_hold_the_scripts_as_they_are_now():
