@@ -47,13 +47,16 @@ def as_page(notebook: dict, name: str) -> dict:
             if not HEADING.match(text):
                 raise ValueError(f"{name}: a cell tagged deep must begin with a heading: {text!r}")
             cell["source"] = f"{{.deep}}\n{text}"
-        elif cell["cell_type"] == "code" and (fold := folded(text, cell["outputs"])):
-            tag, prompt = fold
-            tags += [tag, "hide-input"]
-            cell["metadata"]["mystnb"] = {"code_prompt_show": prompt, "code_prompt_hide": prompt}
-        elif cell["cell_type"] == "code" and "hide-input" in tags:
-            shown, hidden = (f"{verb} the code{_holds(cell)}" for verb in ("Show", "Hide"))
-            prompts = {"code_prompt_show": shown, "code_prompt_hide": hidden}
+        elif cell["cell_type"] == "code":
+            if fold := folded(text, cell["outputs"]):
+                tag, show = fold
+                hide = show
+                tags += [tag, "hide-input"]
+            elif "hide-input" in tags:
+                show, hide = (f"{verb} the code{_holds(cell)}" for verb in ("Show", "Hide"))
+            else:
+                continue
+            prompts = {"code_prompt_show": show, "code_prompt_hide": hide}
             cell["metadata"].setdefault("mystnb", {}).update(prompts)  # beside a figure's alt
     title, _, rest = cells[0]["source"].partition("\n")
     cells[0]["source"] = f"{title}\n\n{{.facts}}\n{line}\n{rest}"

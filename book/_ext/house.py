@@ -22,21 +22,29 @@ def drop_unused(app, pagename, templatename, context, doctree):
         context[kind] = [file for file in context[kind] if not UNUSED.search(said(file))]
 
 
-def know_widgets(app, pagename, templatename, context, doctree):
-    """Warn of a widget that the small loader of a page (widgets.js) cannot draw: not ours."""
-    views = re.findall(r'widget-view\+json">.*?"model_id": "(\w+)"', context.get("body", ""))
-    if not views:
+VIEW = re.compile(
+    r'<script type="[^"]*widget-view\+json">.*?"model_id": "(\w+)".*?</script>', re.DOTALL
+)
+
+
+def stand_in(app, pagename, templatename, context, doctree):
+    """Where no script runs, a widget's first state stands in its place, or what it would show.
+
+    Warn of one that the small loader of a page (widgets.js) cannot draw: not ours.
+    """
+    body = context.get("body", "")
+    if not VIEW.search(body):
         return
     models = widget_states(context)
-    for kind in {models[view]["model_module"] for view in views} - {"anywidget"}:
+
+    def with_still(view):
+        return f"{view[0]}<noscript>{still(models[view[1]]['state'])}</noscript>"
+
+    for kind in {models[view]["model_module"] for view in VIEW.findall(body)} - {"anywidget"}:
         logger.warning(
             "a page shows a widget of %s, and it loads no manager", kind, location=pagename
         )
-
-
-VIEW = re.compile(
-    r'<script type="application/vnd\.jupyter\.widget-view\+json">.*?</script>', re.DOTALL
-)
+    context["body"] = VIEW.sub(with_still, body)
 
 
 def widget_states(context) -> dict:
@@ -47,20 +55,6 @@ def widget_states(context) -> dict:
         if body.lstrip().startswith('{"state"'):
             models |= json.loads(body)["state"]
     return models
-
-
-def stand_in(app, pagename, templatename, context, doctree):
-    """Where no script runs, a widget's first state stands in its place, or what it would show."""
-    body = context.get("body", "")
-    if not VIEW.search(body):
-        return
-    states = widget_states(context)
-
-    def with_still(view):
-        model = states[re.search(r'"model_id": "(\w+)"', view[0])[1]]
-        return f"{view[0]}<noscript>{still(model['state'])}</noscript>"
-
-    context["body"] = VIEW.sub(with_still, body)
 
 
 def still(state: dict) -> str:
@@ -161,7 +155,6 @@ def setup(app):
     """Register what is above."""
     render.sanitize_script_content = keep_inside  # its own knows `</script>` in small letters alone
     app.connect("html-page-context", drop_unused, priority=990)
-    app.connect("html-page-context", know_widgets, priority=990)
     app.connect("html-page-context", stand_in, priority=991)
     app.connect("html-page-context", mend_body, priority=990)
     app.connect("html-page-context", describe, priority=990)

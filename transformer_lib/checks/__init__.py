@@ -23,7 +23,7 @@ from transformer_lib.checks.settings import (
 )
 from transformer_lib.checks.shapes import heads, key_heads, token, vocabularies
 from transformer_lib.checks.tensors import broadcasts, features, floating, like, pictures, tensor
-from transformer_lib.checks.token_ids import ids, indices, padded_behind, row
+from transformer_lib.checks.token_ids import ids, indices, padded_behind, row, rows
 
 __all__ = [
     "a",
@@ -53,6 +53,7 @@ __all__ = [
     "positive",
     "probability",
     "row",
+    "rows",
     "several",
     "string",
     "tensor",

@@ -1,8 +1,11 @@
 """Token ids: whole numbers, of a vocabulary, in a batch or in one row."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
+from transformer_lib.checks.objects import several
 from transformer_lib.checks.tensors import tensor
 
 
@@ -119,6 +122,18 @@ def row(
         raise ValueError(f"{name} must not be negative, got {low}")
     if vocab_size is not None and high >= vocab_size:
         raise ValueError(f"{name} must be in 0 … {of} - 1 = {vocab_size - 1}, got {high}")
+
+
+def rows(**values: Sequence[Tensor]) -> None:
+    """Refuse what is not several rows of ids, each as in `row`.
+
+    Raises:
+        ValueError: naming the argument, and which of its rows.
+    """
+    for name, value in values.items():
+        several(**{name: value})
+        for i, ids_of_one in enumerate(value):
+            row(f"{name}[{i}]", ids_of_one)
 
 
 def padded_behind(name: str, value: Tensor, pad_id: int) -> None:

@@ -118,11 +118,9 @@ class MaskedBatches(Endless):
         pad_id: int = 0,
         seed: int = 0,
     ):
-        checks.several(rows=rows)
+        checks.rows(rows=rows)
         checks.function(hide=hide)
         checks.at_least(0, pad_id=pad_id)
-        for i, row in enumerate(rows):
-            checks.row(f"rows[{i}]", row)
         if empty := [i for i, row in enumerate(rows) if not len(row)]:
             raise ValueError(f"rows must have a token or more each, got none in row {empty[0]}")
         self.rows, self.hide, self.pad_id, self.seed = rows, hide, pad_id, seed

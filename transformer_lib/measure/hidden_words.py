@@ -42,9 +42,8 @@ def questions(
     checks.probability(rate=rate)
     checks.positive(rate=rate)
     checks.at_least(0, mask_id=mask_id, pad_id=pad_id)
-    checks.several(rows=rows, special=special)
-    for i, row in enumerate(rows):
-        checks.row(f"rows[{i}]", row)
+    checks.rows(rows=rows)
+    checks.several(special=special)
     rows, generator = sorted(rows, key=len), random_numbers(seed, 0)
     never = torch.tensor(list(special))
     asked = []
@@ -106,9 +105,8 @@ class Neighbours:
     """
 
     def __init__(self, rows: Sequence[Tensor], *, unknown: Sequence[int]):
-        checks.several(rows=rows, unknown=unknown)
-        for i, row in enumerate(rows):
-            checks.row(f"rows[{i}]", row)
+        checks.rows(rows=rows)
+        checks.several(unknown=unknown)
         self.unknown = frozenset(unknown)
         self.single: Counter = Counter()
         self.after: dict[int, Counter] = {}
