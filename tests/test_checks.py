@@ -23,6 +23,7 @@ META = torch.ones(2, 3, device="meta")
         (lambda: checks.several(ids=5), "ids must be several, as in a list, got 5"),
         (lambda: checks.several(ids="abc"), "ids must be several, as in a list, got 'abc'"),
         (lambda: checks.rows(rows=5), "rows must be several, as in a list, got 5"),
+        (lambda: checks.rows(rows=iter([torch.tensor([1])])), "rows must be a sequence, as a list"),
         (lambda: checks.rows(rows=[torch.tensor([1]), 5]), "rows.1. must be a tensor, got int"),
         (lambda: checks.mapping(held=[1]), "held must be a dict, got list"),
         (lambda: checks.path(folder=None), "folder must be a path, got NoneType"),

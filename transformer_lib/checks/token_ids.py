@@ -1,6 +1,6 @@
 """Token ids: whole numbers, of a vocabulary, in a batch or in one row."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -136,6 +136,8 @@ def rows(**values: Sequence[Tensor]) -> None:
     """
     for name, value in values.items():
         several(**{name: value})
+        if isinstance(value, Iterator):  # to look at its rows would use them up
+            raise ValueError(f"{name} must be a sequence, as a list, got {type(value).__name__}")
         for i, ids_of_one in enumerate(value):
             row(f"{name}[{i}]", ids_of_one)
 
