@@ -1,6 +1,6 @@
 """What a page's widgets carry, packed: a page from a folder is not compressed by anyone else.
 
-Each state becomes a string, deflated and in base64, in the page's own script of states. What is
+Each state becomes a string, deflated and in base64, in a script behind the widget's place. What is
 large, as the weights of a model, stands in a script beside the pages, named by what it holds: two
 widgets with the same weights share it. Those of the first widget are asked for at once, others at
 the reader's first touch (_static/widgets.js).
@@ -9,10 +9,11 @@ the reader's first touch (_static/widgets.js).
 import base64
 import hashlib
 import json
+import re
 import zlib
 from pathlib import Path
 
-from house import VIEW
+from house import VIEW, widget_states
 
 LARGE = 40_000  # bytes in base64
 FOLDER = "_static/weights"
@@ -28,9 +29,9 @@ def unpacked(text: str) -> bytes:
     return zlib.decompress(base64.b64decode(text))
 
 
-def pack(model: dict, folder: Path) -> tuple[str, list[str]]:
-    """A widget's state as one string, and the names of what its first drawing needs of `folder`."""
-    files, buffers = [], []
+def pack(model: dict, folder: Path) -> tuple[str, bool, list[str]]:
+    """A widget's state as one string; whether it is large; what it needs of `folder` at first."""
+    needed, buffers, large = [], [], False
     for buffer in model.get("buffers", []):
         if len(buffer["data"]) < LARGE:
             buffers.append(buffer)
@@ -40,34 +41,41 @@ def pack(model: dict, folder: Path) -> tuple[str, list[str]]:
         folder.mkdir(parents=True, exist_ok=True)
         script = f'(self.tlFiles ??= {{}})["{name}"] = "{packed(data)}";\n'
         (folder / f"{name}.js").write_text(script, encoding="utf-8", newline="\n")
+        large = True
         if buffer["path"] != ["data"] or not model["state"].get("first"):
-            files.append(name)
+            needed.append(name)
         buffers.append({"path": buffer["path"], "file": name})
     state = {"state": model["state"], "buffers": buffers}
-    return packed(json.dumps(state, ensure_ascii=False).encode()), files
+    return packed(json.dumps(state, ensure_ascii=False).encode()), large, needed
+
+
+PLACE = re.compile(VIEW.pattern + r"(?:<noscript>.*?</noscript>)?", re.DOTALL)
 
 
 def pack_states(app, pagename, templatename, context, doctree):
-    """Pack the states of a page's widgets, and ask for what the first of them needs."""
-    body = context.get("body", "")
-    first = VIEW.search(body)
-    if not first:
+    """Put each widget's state behind its place; ask at once for what the first of a page needs."""
+    if not VIEW.search(context.get("body", "")):
         return
-    for file in context["script_files"]:
-        attributes = getattr(file, "attributes", {})
-        if not str(attributes.get("type", "")).endswith("widget-state+json"):
-            continue
-        states = json.loads(attributes["body"])["state"]
-        shown = {view[1] for view in VIEW.finditer(body)}  # not their layouts
-        told = {
-            name: pack(states[name], Path(app.outdir, FOLDER)) for name in states if name in shown
-        }
-        attributes["body"] = json.dumps({"state": {name: text for name, (text, _) in told.items()}})
-        root = "../" * pagename.count("/")
+    models = widget_states(context)
+    folder, root = Path(app.outdir, FOLDER), "../" * pagename.count("/")
+    seen = []
+
+    def with_state(place):
+        text, large, needed = pack(models[place[1]], folder)
         asked = "".join(
-            f'<script async src="{root}{FOLDER}/{name}.js"></script>' for name in told[first[1]][1]
+            f'<script async src="{root}{FOLDER}/{name}.js"></script>' for name in needed
         )
-        context["body"] = body[: first.start()] + asked + body[first.start() :]
+        is_later = large and bool(seen)
+        seen.append(place[1])
+        call = f'<script>tlToy("{text}"{", true" if is_later else ""})</script>'
+        return f"{'' if is_later else asked}{place[0]}{call}"
+
+    context["body"] = PLACE.sub(with_state, context["body"])
+    context["script_files"] = [
+        file
+        for file in context["script_files"]
+        if not str(getattr(file, "attributes", {}).get("type", "")).endswith("widget-state+json")
+    ]
 
 
 def setup(app):

@@ -10,12 +10,27 @@ from pathlib import Path
 
 import tinycss2
 from fontTools import subset
+from sphinx.util import logging
+
+logger = logging.getLogger(__name__)
 
 SHEET = "_static/styles/pydata-sphinx-theme.css"
+SCRIPT = "_static/scripts/pydata-sphinx-theme.js"
 FONTS = "_static/vendor/fontawesome/webfonts"
 GROUPS = {"media", "supports", "layer", "container"}  # at-rules that hold rules
 CLASS = re.compile(r"\.((?:\\.|[-\w])+)")
 WORD = re.compile(r"[-\w]+")
+
+# It asks each box for its size and writes to it, by turns, and the browser lays out the page each
+# time: first all questions, then what has changed.
+BY_TURNS = re.compile(
+    r"document\.querySelectorAll\((\[[^\]]*\]\.join\(\", \"\))\)"
+    r"\.forEach\((\w)=>\{\2\.tabIndex=([^{}]*?)\?0:-1\}\)"
+)
+IN_TWO_STEPS = (
+    r"[...document.querySelectorAll(\1)].map(\2=>[\2,\3?0:-1])"
+    r".forEach(([\2,to])=>{\2.tabIndex!==to&&(\2.tabIndex=to)})"
+)
 
 
 def words(folder: Path) -> set[str]:
@@ -103,6 +118,11 @@ def trim(app, exception):
         source.unlink()
         source.with_suffix(".woff2").unlink(missing_ok=True)
     path.write_text(sheet, encoding="utf-8", newline="\n")
+    script = folder / SCRIPT
+    mended, count = BY_TURNS.subn(IN_TWO_STEPS, script.read_text(encoding="utf-8"))
+    if count != 1:
+        logger.warning("%s asks for sizes in another way than before (trim.py)", SCRIPT)
+    script.write_text(mended, encoding="utf-8", newline="\n")
 
 
 def setup(app):

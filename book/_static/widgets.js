@@ -1,6 +1,7 @@
 // The book's widgets without a kernel: each is an ES module with a `render`, as anywidget has it,
-// and state that stands in the page, packed (_ext/toys.py). This is what they need of a model and
-// no more. The first is drawn at once, what needs large files after it at the reader's first touch.
+// and state that stands beside its place, packed (_ext/toys.py). This is what they need of a model
+// and no more. Each is drawn as soon as it is read; one that needs large files and is not the first
+// of its page, at the reader's first touch.
 "use strict";
 (() => {
   const KIND = "application/vnd.jupyter.widget";
@@ -35,7 +36,6 @@
 
   const unpacked = async (saved) => typeof saved === "string"
     ? JSON.parse(new TextDecoder().decode(await inflated(saved))) : saved;
-  const isLarge = ({ buffers = [] }) => buffers.some((buffer) => buffer.file);
 
   const TOUCHES = ["pointermove", "pointerdown", "keydown", "scroll", "beforeprint"];
   const touched = new Promise((resolve) => {
@@ -108,22 +108,33 @@
     }
   }
 
+  const VIEW = `script[type="${KIND}-view+json"]`;
+  const begun = new Set(), drawn = [];
+  let queue = touched;
+  function begin(place, saved, isLater) {
+    begun.add(place);
+    const drawing = async (box) => draw(place, await unpacked(saved), box);
+    if (!isLater) return drawn.push(drawing());
+    place.classList.add("later");
+    const box = room(place, "28rem");
+    queue = queue.then(() => Promise.allSettled(drawn)).then(() => drawing(box)); // weights are shared
+  }
+
+  // Called by a script that stands behind the place.
+  self.tlToy = (saved, isLater) => {
+    let place = document.currentScript;
+    while (!place.matches(VIEW)) place = place.previousElementSibling;
+    begin(place, saved, isLater);
+  };
+
   const shown = document.documentElement.classList;
   shown.add("drawing"); // custom.css: what would be moved is not seen
-  document.addEventListener("DOMContentLoaded", async () => {
+  document.addEventListener("DOMContentLoaded", () => {
     setTimeout(() => shown.remove("drawing"), 2000); // but not for long
     const states = {};
     for (const script of document.querySelectorAll(`script[type="${KIND}-state+json"]`))
       Object.assign(states, parse(script).state);
-    const places = [...document.querySelectorAll(`script[type="${KIND}-view+json"]`)];
-    const saved = await Promise.all(places.map((place) => unpacked(states[parse(place).model_id])));
-    const later = [], drawn = [];
-    places.forEach((place, i) => {
-      if (!i || !isLarge(saved[i])) return drawn.push(draw(place, saved[i]));
-      place.classList.add("later");
-      later.push([place, saved[i], room(place, "28rem")]);
-    });
-    await Promise.allSettled([...drawn, touched]); // the first hands its weights on
-    for (const one of later) await draw(...one);
+    for (const place of document.querySelectorAll(VIEW))
+      if (!begun.has(place)) begin(place, states[parse(place).model_id]);
   });
 })();

@@ -888,8 +888,7 @@ def test_the_models_of_the_book_run_from_a_file(open_page, page):
 @pytest.mark.parametrize("page", WITH_MODELS)
 def test_a_page_carries_its_model_once(page):
     text = (SITE / page).read_text(encoding="utf-8")
-    (state,) = re.findall(r'widget-state\+json">\s*(\{.*?\})\s*</script>', text, re.DOTALL)
-    widgets = [json.loads(unpacked(packed)) for packed in json.loads(state)["state"].values()]
+    widgets = [json.loads(unpacked(packed)) for packed in re.findall(r'tlToy\("(.*?)"', text)]
     (name,) = (
         buffer["file"]
         for widget in widgets

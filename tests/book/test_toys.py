@@ -20,8 +20,9 @@ def page(tmp_path, **models) -> dict:
     file = SimpleNamespace(attributes={"type": "x/widget-state+json", "body": body})
     context = {"body": "".join(map(VIEW.format, models)), "script_files": [file]}
     pack_states(SimpleNamespace(outdir=tmp_path), "notebooks/a", "", context, None)
-    states = json.loads(file.attributes["body"])["state"]
-    context["states"] = {name: json.loads(unpacked(text)) for name, text in states.items()}
+    assert context["script_files"] == []
+    states = re.findall(r'tlToy\("(.*?)"', context["body"])
+    context["states"] = [json.loads(unpacked(text)) for text in states]
     return context
 
 
@@ -38,7 +39,7 @@ def test_what_is_packed_comes_out_again():
 
 def test_a_small_state_stays_in_the_page(tmp_path):
     made = page(tmp_path, a=widget(10, text="<é>"))
-    assert made["states"] == {"a": widget(10, text="<é>")}
+    assert made["states"] == [widget(10, text="<é>")]
     assert not (tmp_path / FOLDER).exists()
     assert "async" not in made["body"]
 
@@ -46,9 +47,7 @@ def test_a_small_state_stays_in_the_page(tmp_path):
 def test_two_with_the_same_weights_share_a_file(tmp_path):
     made = page(tmp_path, a=widget(n=1), b=widget(n=2))
     (file,) = (tmp_path / FOLDER).iterdir()
-    assert [w["buffers"] for w in made["states"].values()] == 2 * [
-        [{"path": ["data"], "file": file.stem}]
-    ]
+    assert [w["buffers"] for w in made["states"]] == 2 * [[{"path": ["data"], "file": file.stem}]]
     name, text = re.fullmatch(
         r'\(self\.tlFiles .*\)\["(\w+)"\] = "(.*)";\n', file.read_text("utf-8")
     ).groups()
@@ -58,7 +57,9 @@ def test_two_with_the_same_weights_share_a_file(tmp_path):
 def test_the_first_asks_at_once_and_one_with_an_answer_waits(tmp_path):
     asked = r'<script async src="\.\./_static/weights/\w+\.js"></script>'
     assert re.match(asked, page(tmp_path, a=widget())["body"])
-    assert not re.search(asked, page(tmp_path, a=widget(10), b=widget())["body"])
+    later = page(tmp_path, a=widget(10), b=widget())["body"]
+    assert not re.search(asked, later)
+    assert re.findall(r'tlToy\("[^"]*"(.*?)\)', later) == ["", ", true"]
     assert not re.search(asked, page(tmp_path, a=widget(first={"guesses": [["a", 0.5]]}))["body"])
 
 
