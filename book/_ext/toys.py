@@ -15,7 +15,7 @@ from pathlib import Path
 
 from house import VIEW, widget_states
 
-LARGE = 40_000  # bytes in base64
+LARGE = 100_000  # bytes in base64
 FOLDER = "_static/weights"
 
 
