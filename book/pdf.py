@@ -55,8 +55,12 @@ PRINT = {
     "tagged": True,
 }
 
-DRAWN = """() => document.querySelectorAll(".widget-subarea > *").length >=
-  document.querySelectorAll('script[type="application/vnd.jupyter.widget-view+json"]').length"""
+# What large widgets need comes at the first touch (_static/widgets.js).
+DRAWN = """() => {
+  dispatchEvent(new Event("pointermove"));
+  const places = [...document.querySelectorAll('script[type$="widget-view+json"]')];
+  return places.every((place) => place.matches(".drawn"));
+}"""
 
 # What a page shows, all of it unfolded; names and links are made those of the one document.
 TAKE = """([number, numbers]) => {

@@ -127,6 +127,13 @@ def name_folds(app, doctree, docname):
         node["prompt_show"], node["prompt_hide"] = f"Show {name}", f"Hide {name}"
 
 
+def mark_sentences(app, doctree, docname):
+    """What a cell printed in one line is no table: on a phone it may break (custom.css)."""
+    for node in doctree.findall(nodes.literal_block):
+        if "output" in node["classes"] and "\n" not in node.astext().strip():
+            node["classes"].append("one-line")
+
+
 def keep_inside(script: str) -> str:
     r"""The text of a `<script>`, so written that no string in it ends the script or opens another.
 
@@ -159,5 +166,6 @@ def setup(app):
     app.connect("html-page-context", mend_body, priority=990)
     app.connect("html-page-context", describe, priority=990)
     app.connect("doctree-resolved", name_folds)
+    app.connect("doctree-resolved", mark_sentences)
     app.connect("build-finished", lead_in, priority=100)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

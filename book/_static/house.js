@@ -39,16 +39,16 @@ document.addEventListener("click", (event) => {
 
 // Figures that are wider than a phone scroll in a box of their own, which must take the focus.
 addEventListener("load", () => {
-  for (const box of document.querySelectorAll("div.cell_output:has(> .plot)"))
-    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+  const boxes = [...document.querySelectorAll("div.cell_output:has(> .plot)")];
+  for (const box of boxes.filter((box) => box.scrollWidth > box.clientWidth)) box.tabIndex = 0;
 });
 
 // Code that scrolls must take the focus; the theme only looks at what is unfolded at first.
 document.addEventListener(
   "toggle",
   (event) => {
-    for (const code of event.target.querySelectorAll("pre"))
-      if (code.scrollWidth > code.clientWidth) code.tabIndex = 0;
+    const boxes = [...event.target.querySelectorAll("pre")];
+    for (const code of boxes.filter((code) => code.scrollWidth > code.clientWidth)) code.tabIndex = 0;
   },
   true,
 );

@@ -1,30 +1,66 @@
 // The book's widgets without a kernel: each is an ES module with a `render`, as anywidget has it,
-// and state that stands in the page. This is what they need of a model and no more.
+// and state that stands beside its place, packed (_ext/toys.py). This is what they need of a model
+// and no more. Each is drawn as soon as it is read; one that needs large files and is not the first
+// of its page, at the reader's first touch.
 "use strict";
 (() => {
   const KIND = "application/vnd.jupyter.widget";
+  const ROOT = new URL(".", document.currentScript.src);
   const parse = (script) => JSON.parse(script.textContent);
 
-  // What Python sent as bytes is a DataView, as in a live notebook.
   function bytes(base64) {
     const text = atob(base64);
     const array = new Uint8Array(text.length);
     for (let i = 0; i < text.length; i++) array[i] = text.charCodeAt(i);
-    return new DataView(array.buffer);
+    return array;
   }
 
-  function modelOf({ state, buffers = [] }) {
-    for (const { path, data } of buffers) {
+  const inflated = (base64) => new Response(
+    new Blob([bytes(base64)]).stream().pipeThrough(new DecompressionStream("deflate"))).arrayBuffer();
+
+  // A script beside the pages leaves what it holds in tlFiles. A page from a folder can read no other.
+  const files = new Map();
+  function file(name) {
+    if (!files.has(name)) files.set(name, new Promise((resolve, reject) => {
+      const told = () => resolve(inflated(self.tlFiles[name]));
+      if (self.tlFiles?.[name]) return told();
+      const src = new URL(`weights/${name}.js`, ROOT).href;
+      const asked = document.querySelector(`script[src$="weights/${name}.js"]`);
+      const script = asked ?? Object.assign(document.createElement("script"), { src });
+      script.addEventListener("load", told);
+      script.addEventListener("error", () => reject(new Error(`${src} did not come`)));
+      if (!asked) document.head.append(script);
+    }));
+    return files.get(name);
+  }
+
+  const unpacked = async (saved) => typeof saved === "string"
+    ? JSON.parse(new TextDecoder().decode(await inflated(saved))) : saved;
+
+  const TOUCHES = ["pointermove", "pointerdown", "keydown", "scroll", "beforeprint"];
+  const touched = new Promise((resolve) => {
+    for (const touch of TOUCHES) addEventListener(touch, resolve, { once: true, passive: true });
+  });
+
+  async function modelOf({ state, buffers = [] }) {
+    // What Python sent as bytes is a DataView, as in a live notebook.
+    const fill = (those) => Promise.all(those.map(async ({ path, data, file: name }) => {
+      const view = new DataView(name ? await file(name) : bytes(data).buffer);
       const last = path.length - 1;
-      path.slice(0, last).reduce((inner, key) => inner[key], state)[path[last]] = bytes(data);
-    }
+      path.slice(0, last).reduce((inner, key) => inner[key], state)[path[last]] = view;
+    }));
+    // Who brings the first answer along can wait for the weights.
+    const late = buffers.filter(({ file, path }) => file && path[0] === "data" && state.first?.guesses);
+    await fill(buffers.filter((buffer) => !late.includes(buffer)));
     const listeners = {};
+    const tell = (name) => { for (const told of listeners[`change:${name}`] ?? []) told(); };
+    if (late.length) touched.then(() => fill(late)).then(() => tell("data"));
     return {
       get: (name) => state[name],
       set(name, value) {
         if (state[name] === value) return;
         state[name] = value;
-        for (const told of listeners[`change:${name}`] ?? []) told();
+        tell(name);
       },
       on: (event, listener) => (listeners[event] ??= []).push(listener),
       save_changes() {}, // there is no kernel to tell
@@ -47,23 +83,58 @@
     document.head.append(Object.assign(document.createElement("style"), { textContent: text }));
   }
 
-  async function draw(place, saved) {
-    const el = document.createElement("div");
-    const model = modelOf(saved);
-    dress(model.get("_css") ?? "");
-    const { default: widget } = await load(model.get("_esm"));
+  // Where a widget will stand: one that comes later keeps some room.
+  function room(place, height = "") {
     const box = Object.assign(document.createElement("div"), { className: "widget-subarea" });
-    await widget.render({ model, el });
-    box.append(el);
+    box.style.minHeight = height;
     place.after(box);
+    return box;
   }
 
-  document.documentElement.classList.add("drawing"); // custom.css: what would be moved is not seen
+  async function draw(place, saved, box = room(place)) {
+    try {
+      const el = document.createElement("div");
+      const model = await modelOf(saved);
+      dress(model.get("_css") ?? "");
+      const { default: widget } = await load(model.get("_esm"));
+      await widget.render({ model, el });
+      box.append(el);
+    } catch (error) {
+      box.append(`This could not be drawn: ${error.message}.`);
+      throw error;
+    } finally {
+      box.style.minHeight = "";
+      place.classList.add("drawn");
+    }
+  }
+
+  const VIEW = `script[type="${KIND}-view+json"]`;
+  const begun = new Set(), drawn = [];
+  let queue = touched;
+  function begin(place, saved, isLater) {
+    begun.add(place);
+    const drawing = async (box) => draw(place, await unpacked(saved), box);
+    if (!isLater) return drawn.push(drawing());
+    place.classList.add("later");
+    const box = room(place, "28rem");
+    queue = queue.then(() => Promise.allSettled(drawn)).then(() => drawing(box)); // weights are shared
+  }
+
+  // Called by a script that stands behind the place.
+  self.tlToy = (saved, isLater) => {
+    let place = document.currentScript;
+    while (!place.matches(VIEW)) place = place.previousElementSibling;
+    begin(place, saved, isLater);
+  };
+
+  const shown = document.documentElement.classList;
+  shown.add("drawing"); // custom.css: what would be moved is not seen
   document.addEventListener("DOMContentLoaded", () => {
-    const state = {};
+    setTimeout(() => shown.remove("drawing"), 2000); // but not for long
+    const states = {};
     for (const script of document.querySelectorAll(`script[type="${KIND}-state+json"]`))
-      Object.assign(state, parse(script).state);
-    for (const place of document.querySelectorAll(`script[type="${KIND}-view+json"]`))
-      draw(place, state[parse(place).model_id]).finally(() => place.classList.add("drawn"));
+      Object.assign(states, parse(script).state);
+    for (const place of document.querySelectorAll(VIEW))
+      if (!begun.has(place)) begin(place, states[parse(place).model_id]);
   });
 })();

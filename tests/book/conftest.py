@@ -110,7 +110,8 @@ def open_page(browser, address):
 
     The page gets three lists: `.errors` (console and exceptions), `.failed` (requests that failed
     or were refused) and `.outside` (requests that left this site); and `.moved`, how much of it
-    moved while it loaded. The caller closes it.
+    moved while it loaded. It has been touched: what it loaded before that is `.loaded`, pairs of
+    name and bytes. The caller closes it.
     """
 
     def visit(page, scheme="http", width=1280, touch=False):
@@ -168,10 +169,14 @@ def fresh(request):
 
 
 def settle(tab) -> None:
-    """Wait until the widgets stand."""
+    """Wait until the widgets stand; note in `tab.loaded` what came before the first touch."""
     tab.wait_for_load_state("load")
-    wanted = tab.locator('script[type="application/vnd.jupyter.widget-view+json"]').count()
-    tab.wait_for_function(
-        "n => document.querySelectorAll('.widget-subarea > *').length >= n", arg=wanted
+    stand = """(kinds) => [...document.querySelectorAll('script[type$="widget-view+json"]')]
+      .every((place) => place.matches(kinds))"""
+    tab.wait_for_function(stand, arg=".drawn, .later")
+    tab.loaded = tab.evaluate(
+        "() => performance.getEntries().map(e => [e.name, e.decodedBodySize ?? 0])"
     )
+    tab.evaluate("dispatchEvent(new Event('pointermove'))")
+    tab.wait_for_function(stand, arg=".drawn")
     tab.wait_for_timeout(100)

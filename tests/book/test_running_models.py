@@ -16,6 +16,7 @@ import torch
 from conftest import PAGES, ROOT, SITE
 from small_page import write_page
 from test_pages import search_for_barriers
+from toys import unpacked
 
 from transformer_lib.data.images import load_mnist_5k
 from transformer_lib.data.text import load_king_james
@@ -415,7 +416,13 @@ def press(widget, name):
 def finish(writer):
     """Let it write to the end at full speed; return the text."""
     writer.get_by_role("radio", name="full speed").check()
-    press(writer, "Again")
+    press(writer, "Start over")
+    press(writer, "Write")
+    return written(writer)
+
+
+def written(writer):
+    """The text, once it stands."""
     writer.locator(".main", has_text="Stop").wait_for()
     writer.locator(".main", has_text="Write").wait_for(timeout=120_000)
     return writer.locator(".tlp-page").text_content()
@@ -449,9 +456,8 @@ def test_it_writes_and_the_same_seed_writes_the_same(tab_of_models):
     assert one.startswith("And it came to pass")
     assert len(one) == 19 + LENGTH
     assert finish(writer) == one
-    press(writer, "Another")
-    writer.locator(".main", has_text="Write").wait_for(timeout=120_000)
-    two = writer.locator(".tlp-page").text_content()
+    press(writer, "⚄ New dice")
+    two = written(writer)
     assert two[:19] == one[:19]
     assert two != one
     assert writer.locator("input[type=number]").input_value() == "2"
@@ -461,11 +467,30 @@ def test_it_writes_and_the_same_seed_writes_the_same(tab_of_models):
     assert "a second" in writer.locator(".tlp-speed").text_content()
 
 
+def test_another_temperature_writes_anew_from_the_pressed_character(tab_of_models):
+    writer = tab_of_models.writer
+    page, temperature = writer.locator(".tlp-page"), writer.get_by_label("Temperature")
+    one = finish(writer)
+    page.locator("span").nth(30).click()
+    temperature.fill("0.1")
+    two = written(writer)
+    assert (two[:31], len(two)) == (one[:31], len(one))
+    assert two != one
+    assert writer.locator(".tlp-said").text_content().startswith("Character 31,")
+    temperature.fill("0.8")
+    assert written(writer) == one  # the same dice
+    writer.get_by_label("Look from").press("End")
+    temperature.fill("0.1")
+    assert written(writer)[:19] == one[:19]
+    assert page.text_content()[19:31] != one[19:31]
+
+
 def test_it_stops_and_goes_on_where_it_was(tab_of_models):
     writer = tab_of_models.writer
     whole = finish(writer)
     writer.get_by_role("radio", name="slow").check()
-    press(writer, "Again")
+    press(writer, "Start over")
+    press(writer, "Write")
     page, main = writer.locator(".tlp-page"), writer.locator(".main")
     tab_of_models.wait_for_function("p => p.textContent.length > 21", arg=page.element_handle())
     main.click()
@@ -475,7 +500,7 @@ def test_it_stops_and_goes_on_where_it_was(tab_of_models):
     assert 21 < len(part) < len(whole)
     tab_of_models.wait_for_timeout(300)
     assert page.text_content() == part
-    press(writer, "One more")
+    press(writer, "Step")
     assert page.text_content() == whole[: len(part) + 1]
     writer.get_by_role("radio", name="quick").check()
     main.click()
@@ -492,7 +517,7 @@ def test_enter_begins_and_the_prompt_is_what_it_goes_on_from(tab_of_models):
     prompt.fill("The LORD is my")
     page, main = writer.locator(".tlp-page"), writer.locator(".main")
     assert page.text_content() == "The LORD is my"
-    press(writer, "One more")
+    press(writer, "Step")
     assert main.text_content() == "Go on"
     assert writer.locator(".tlp-aloud").text_content() == page.text_content()
     prompt.fill("The LORD is")
@@ -514,7 +539,7 @@ def test_a_character_that_it_does_not_know_is_named(tab_of_models, text):
     for symbol in text.characters.symbols.replace("\n", "↵").replace(" ", "␣"):
         assert symbol in problem.text_content().split("knows")[1]
     assert prompt.get_attribute("aria-invalid") == "true"
-    for name in ("Write", "One more", "Again", "Another"):
+    for name in ("Write", "Step", "Start over", "⚄ New dice"):
         assert writer.get_by_role("button", name=name, exact=True).is_disabled()
     prompt.press("Enter")
     tab_of_models.wait_for_timeout(100)
@@ -559,9 +584,8 @@ def test_the_shading_is_the_attention_of_the_chosen_head(tab_of_models, text, tr
     with torch.no_grad(), collect_attention(trained_gpt) as maps:
         trained_gpt(text.characters.encode(prompt)[None])
     for layer, head in ((0, 0), (1, 2), (3, 4)):
-        for legend, i in (("Layer", layer), ("Head", head)):
-            group = writer.get_by_role("group", name=legend)
-            group.get_by_role("radio").nth(i).check()
+        name = f"head {head}" if head else "mean of its heads"
+        writer.get_by_role("radio", name=f"Layer {layer + 1}, {name}").check()
         expected = list(maps.values())[layer][0, :, -1]
         expected = expected[head - 1] if head else expected.mean(dim=0)
         same(weights_of(writer), expected / expected.max(), atol=0.021)
@@ -584,7 +608,7 @@ def test_the_reader_looks_back_by_key_and_by_pointer(tab_of_models):
     assert sum(weights_of(writer)[2:]) == 0  # nothing later is seen
     writer.locator(".tlp-page span").nth(5).hover()
     assert said.text_content().startswith("Character 6, “t”")
-    press(writer, "One more")
+    press(writer, "Step")
     assert said.text_content().startswith("Character 20")
     slider.focus()
     tab_of_models.keyboard.press("ArrowLeft")
@@ -741,7 +765,7 @@ def test_mixed_patches_are_read_once_the_positions_are_mixed_too(
 @pytest.mark.parametrize("width", [390, 1000])
 def test_axe_finds_no_barrier_in_the_models(open_small, theme, width):
     tab = open_small(width)
-    press(tab.writer, "One more")
+    press(tab.writer, "Step")
     search_for_barriers(tab, theme)
     tab.writer.get_by_label("It begins with").fill("€")
     search_for_barriers(tab, theme)
@@ -839,7 +863,7 @@ def test_the_models_of_the_book_run_from_a_file(open_page, page):
     for model in models:
         if model.get_attribute("aria-label") == "Text writer":
             before = model.locator(".tlp-page").text_content()
-            press(model, "One more")
+            press(model, "Step")
             after = model.locator(".tlp-page").text_content()
             assert (after[:-1], len(after)) == (before, len(before) + 1)
         elif model.get_attribute("aria-label") == "Digit finder":
@@ -864,18 +888,15 @@ def test_the_models_of_the_book_run_from_a_file(open_page, page):
 @pytest.mark.parametrize("page", WITH_MODELS)
 def test_a_page_carries_its_model_once(page):
     text = (SITE / page).read_text(encoding="utf-8")
-    (state,) = re.findall(r'widget-state\+json">\s*(\{.*?\})\s*</script>', text, re.DOTALL)
-    weights = [
-        buffer["data"]
-        for widget in json.loads(state)["state"].values()
-        for buffer in widget.get("buffers", [])
-        if buffer["path"] == ["data"] and buffer["data"]  # a second widget takes the first one's
-    ]
-    assert len(weights) == 1
-    assert text.count(weights[0][:2000]) == 1
-    assert (
-        len(weights[0]) <= 1.75e6 * 4 / 3
-    )  # bytes in base64; the encoder of chapter 11 is the largest
+    widgets = [json.loads(unpacked(packed)) for packed in re.findall(r'tlToy\("(.*?)"', text)]
+    (name,) = (
+        buffer["file"]
+        for widget in widgets
+        for buffer in widget["buffers"]
+        if buffer["path"] == ["data"] and "file" in buffer  # a second takes the first one's
+    )
+    script = SITE / f"_static/weights/{name}.js"
+    assert script.stat().st_size <= 2.2e6  # the encoder of chapter 11 is the largest
 
 
 def test_notebooks_hold_the_scripts_as_they_are_now():

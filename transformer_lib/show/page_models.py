@@ -97,6 +97,7 @@ class TextWriter(PageModel):
     """
 
     _esm = script("transformer", "controls", "text_writer")
+    _css = style("page_models", "text_writer")
     characters = traitlets.List(traitlets.Unicode()).tag(sync=True)
     prompt = traitlets.Unicode().tag(sync=True)
     temperature = traitlets.Float(0.8).tag(sync=True)

@@ -13,6 +13,7 @@ from transformer_lib.show.page_checks import check_bert_weights, check_words, ch
 from transformer_lib.show.page_models import PageModel, script, style
 from transformer_lib.show.quantize import pack
 
+_SHOWN = 7  # guesses, as in the page
 _SPECIAL = 3  # padding, unknown, mask: the first ids of the vocabulary
 
 
@@ -31,6 +32,8 @@ class WordFinder(PageModel):
         hidden: which of its words is hidden at first, from 0.
         probe: d_model weights and a bias: above zero is a name.
         caption: one sentence that says what to try.
+        first: what the model expects at the hidden word, vocab_size probabilities: in the book it
+            shows them at once, and its weights come when the reader touches the page.
 
     Raises:
         ValueError: for a configuration that the page cannot compute, or weights, vocabulary, probe
@@ -43,6 +46,7 @@ class WordFinder(PageModel):
     text = traitlets.Unicode().tag(sync=True)
     hidden = traitlets.Int(0).tag(sync=True)
     probe = traitlets.List(traitlets.Float()).tag(sync=True)
+    first = traitlets.Dict().tag(sync=True)  # guesses, place, chance
     shelf = traitlets.Unicode("bert").tag(sync=True)  # the name under which weights are shared
 
     def __init__(
@@ -55,6 +59,7 @@ class WordFinder(PageModel):
         hidden: int = 0,
         probe: Tensor | None = None,
         caption: str = "",
+        first: Tensor | None = None,
     ):
         config = checked_config(config, positions=("rotary",))
         checks.string(text=text, caption=caption)
@@ -71,6 +76,10 @@ class WordFinder(PageModel):
                     f"probe must be d_model weights and a bias, ({config['d_model'] + 1},), "
                     f"got {tuple(probe.shape)}"
                 )
+        if first is not None:
+            checks.floating("first", first)
+            if first.shape != (len(words),):
+                raise ValueError(f"first must be ({len(words)},), got {tuple(first.shape)}")
         super().__init__(
             data=data,
             contents=contents,
@@ -80,4 +89,18 @@ class WordFinder(PageModel):
             hidden=hidden,
             probe=[] if probe is None else probe.tolist(),
             caption=caption,
+            first={} if first is None else _answer(first, words, text, hidden),
         )
+
+
+def _answer(chances: Tensor, words: Sequence[str], text: str, hidden: int) -> dict:
+    """What the page says of a hidden word (static/word_finder.js), from what is expected there."""
+    best, truth = chances.topk(min(_SHOWN, len(words))), text.split()[hidden]
+    place, chance = 0, 0.0
+    if truth in words:
+        chance = chances[words.index(truth)].item()
+        place = (chances > chance).sum().item() + 1
+    guesses = [
+        [words[i], p] for i, p in zip(best.indices.tolist(), best.values.tolist(), strict=True)
+    ]
+    return {"guesses": guesses, "place": place, "chance": chance}

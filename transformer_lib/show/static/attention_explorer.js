@@ -7,6 +7,8 @@ const make = (tag, attributes = {}, ...children) => {
   node.append(...children); // strings become text nodes, never markup
   return node;
 };
+// A blank and the end of a line, so that one sees them.
+const visible = (text) => ({ "\n": "↵" })[text] ?? (text.trim() === "" ? "␣" : text);
 const show = (thousandths) => (thousandths / 1000).toFixed(2);
 
 // A row of radio buttons; the browser gives it arrow keys and one tab stop.
@@ -27,9 +29,12 @@ function choice(model, trait, legend, labels, name) {
 
 function render({ model, el }) {
   const id = `tlx-${Math.random().toString(36).slice(2)}`; // radio buttons of one widget
-  const queries = model.get("query_tokens");
+  const queries = model.get("query_tokens").map(visible);
   const cross = model.get("key_tokens") !== null;
-  const keys = cross ? model.get("key_tokens") : queries;
+  const keys = cross ? model.get("key_tokens").map(visible) : queries;
+  // Many single letters stand close, as in a line of text; their weights are in the table.
+  const rows = [queries, keys].map((row) =>
+    row.length > 20 && row.every((text) => [...text].length === 1) ? "tlx-tokens letters" : "tlx-tokens");
   const layers = model.get("layers");
   const heads = model.get("weights")[0].map((_, i) => String(i + 1));
   const map = () => model.get("weights")[model.get("layer")][model.get("head")];
@@ -40,9 +45,9 @@ function render({ model, el }) {
   };
 
   // Tokens that look: one radio group with a roving tab stop.
-  const group = make("div", { class: "tlx-tokens", role: "radiogroup" });
+  const group = make("div", { class: rows[0], role: "radiogroup" });
   const token = (text) => [
-    make("span", { class: "tlx-text" }, text.trim() === "" ? "␣" : text),
+    make("span", { class: "tlx-text" }, text),
     make("span", { class: "tlx-weight", "aria-hidden": "true" }, "\u00a0"),
   ];
   const lookers = queries.map((text, i) => {
@@ -121,7 +126,7 @@ function render({ model, el }) {
   if (cross) {
     figure.append(make("p", { class: "tlx-name" }, "Queries: the tokens that look"), group);
     figure.append(make("p", { class: "tlx-name" }, "Keys: the tokens that are looked at"));
-    figure.append(make("ol", { class: "tlx-tokens" }, ...targets));
+    figure.append(make("ol", { class: rows[1] }, ...targets));
   } else figure.append(group);
   figure.append(said, make("details", {}, make("summary", {}, "All weights as a table"), scroll));
   el.replaceChildren(figure);

@@ -23,7 +23,47 @@ export function reader(weights, config) {
 }
 
 const PACES = { "slow": 4, "quick": 60, "full speed": Infinity }; // characters a second
+const MAP = 24; // characters that the small maps show, the last ones
 const visible = (character) => ({ " ": "␣", "\n": "↵" })[character] ?? character;
+
+// All heads to choose from, each as the map of where the last characters looked; head 0 stands for
+// the mean of all.
+function headPad(config, layer, head, changed) {
+  const names = ["mean", ...Array.from({ length: config.num_heads }, (_, i) => i + 1)];
+  const set = make("fieldset", { class: "tlp-pad-of-heads" }, make("legend", {}, "Which head"));
+  const grid = make("div", { style: `--columns:${names.length}` }, make("span"),
+    ...names.map((name) => make("span", { "aria-hidden": "true" }, name)));
+  const group = `tlp-${Math.random().toString(36).slice(2)}`, maps = [];
+  const pad = { layer, head, set, of: (attention) => part(attention[pad.layer], pad.head) };
+  const part = (maps, head) => (head ? maps[head - 1] : mean(maps));
+  for (let l = 0; l < config.num_layers; l++) {
+    grid.append(make("span", { "aria-hidden": "true" }, `layer ${l + 1}`));
+    names.forEach((name, h) => {
+      const what = h ? `head ${name}` : "mean of its heads";
+      const input = make("input", { type: "radio", name: group, "aria-label": `Layer ${l + 1}, ${what}` });
+      const canvas = make("canvas");
+      input.checked = l === layer && h === head;
+      input.addEventListener("change", () => ((pad.layer = l), (pad.head = h), changed()));
+      maps.push([canvas, l, h]);
+      grid.append(make("label", {}, input, canvas));
+    });
+  }
+  set.append(grid);
+  // Rows are the characters up to `from`, columns what they look at.
+  pad.draw = (seen, from) => {
+    const first = Math.max(0, from + 1 - MAP);
+    for (const [canvas, l, h] of maps) {
+      const picture = new Float32Array(MAP * MAP);
+      for (let i = first; i <= from; i++) {
+        const weights = part(seen[i].attention[l], h), begin = i + 1 - weights.length;
+        for (let j = Math.max(first, begin); j <= i; j++)
+          picture[(i - first) * MAP + j - first] = Math.sqrt(weights[j - begin]);
+      }
+      paint(canvas, picture, MAP);
+    }
+  };
+  return pad;
+}
 
 function render({ model, el }) {
   const config = model.get("config"), characters = [...model.get("characters")];
@@ -34,8 +74,11 @@ function render({ model, el }) {
   let text = []; // tokens: the prompt, then what was written
   let begin = 0; // length of the prompt
   let from = 0; // the token whose look is shown
+  let held = null; // the one that was pressed: from there the text is written anew
   let drawn = []; // the probability that each written character was drawn with
+  let dice = []; // the random number of each: what is written anew throws the same
   let random, running = null, pace = 1;
+  let rewriting = null; // how long the text was that is written anew
   let clock = { characters: 0, milliseconds: 0 };
 
   // What the reader works with.
@@ -50,15 +93,14 @@ function render({ model, el }) {
   temperature.value = model.get("temperature");
   seed.value = model.get("seed");
   const main = button("Write", () => (running ? stop() : goOn()), { class: "main" });
-  const one = button("One more", () => (stop(), write(1), state(), look()));
-  const again = button("Again", () => (restart(), goOn()));
-  const another = button("Another", () => {
+  const one = button("Step", () => (stop(), write(1), state(), look()));
+  const over = button("Start over", () => restart());
+  const roll = button("⚄ New dice", () => {
     seed.value = Number(seed.value) + 1;
     restart();
     goOn();
   });
-  const start = { layer: model.get("layer"), head: model.get("head") };
-  const chosen = heads(config, start, () => look(from));
+  const pad = headPad(config, model.get("layer"), model.get("head"), () => look(from));
 
   const page = make("p", { class: "tlp-page", "aria-hidden": "true" });
   const aloud = make("p", { class: "tlp-aloud" });
@@ -79,7 +121,7 @@ function render({ model, el }) {
         `it knows ${characters.map(visible).join(" ")}`;
     if (problem.textContent !== message) problem.textContent = message;
     prompt.setAttribute("aria-invalid", message !== "");
-    for (const control of [main, one, again, another]) control.disabled = message !== "";
+    for (const control of [main, one, over, roll]) control.disabled = message !== "";
     return message ? [] : wanted;
   }
 
@@ -89,6 +131,8 @@ function render({ model, el }) {
     text = tokens();
     begin = text.length;
     drawn = [];
+    dice = [];
+    held = null;
     random = randomNumbers(Math.trunc(Number(seed.value)) || 0);
     clock = { characters: 0, milliseconds: 0 };
     read(text);
@@ -106,7 +150,7 @@ function render({ model, el }) {
     for (; count > 0 && begin && !full(); count--) {
       const start = performance.now();
       const probabilities = chances(text.length - 1);
-      const token = draw(probabilities, random);
+      const token = draw(probabilities, () => (dice[text.length - begin] ??= random()));
       drawn[text.length] = probabilities[token];
       text.push(token);
       read(text);
@@ -117,27 +161,41 @@ function render({ model, el }) {
     }
   }
 
-  function goOn() {
+  // Write to the end, or until there are so many characters.
+  function goOn(speed = PACES[Object.keys(PACES)[pace]], end = Infinity) {
     if (full()) restart();
     if (!begin) return;
     const began = performance.now();
     let written = 0;
     const frame = (now) => {
-      const due = PACES[Object.keys(PACES)[pace]] * ((now - began) / 1000) - written;
+      const due = Math.min(Math.ceil(speed * ((now - began) / 1000) - written), end - text.length);
       const before = text.length;
-      write(Math.ceil(due), performance.now() + 20); // then let the browser draw
+      write(due, performance.now() + 20); // then let the browser draw
       written += text.length - before;
-      if (text.length > before) look();
-      if (full()) stop();
+      if (text.length > before) look(held ?? undefined);
+      if (full() || text.length >= end) stop();
       else running = requestAnimationFrame(frame);
     };
     running = requestAnimationFrame(frame);
     state();
   }
 
+  // Write anew, with the same dice, what stands after the pressed character, or else all of it.
+  function rewrite() {
+    if (running && rewriting === null) return; // what is still to come has the new temperature
+    const end = rewriting ?? text.length, keep = Math.max(begin, (held ?? 0) + 1);
+    stop();
+    look(from);
+    if (end <= keep) return;
+    rewriting = end;
+    text.length = drawn.length = keep;
+    page.replaceChildren(...text.map(letter));
+    goOn(Infinity, end);
+  }
+
   function stop() {
     cancelAnimationFrame(running);
-    running = null;
+    running = rewriting = null;
     state();
   }
 
@@ -161,7 +219,8 @@ function render({ model, el }) {
     }
     const name = (t) => `“${visible(characters[text[t]])}”`;
     place.setAttribute("aria-valuetext", `character ${from + 1}, ${name(from)}`);
-    const weights = chosen.of(read(text)[from].attention[chosen.layer]);
+    const weights = pad.of(read(text)[from].attention);
+    pad.draw(read(text), from);
     const first = from + 1 - weights.length; // of the window
     const strongest = Math.max(...weights);
     [...page.children].forEach((span, t) => {
@@ -200,30 +259,36 @@ function render({ model, el }) {
     goOn();
   });
   seed.addEventListener("change", restart);
-  temperature.addEventListener("input", () => look(from));
-  place.addEventListener("input", () => (stop(), look(place.value - 1)));
-  const point = (event) => {
-    const t = [...page.children].indexOf(event.target);
-    if (t >= 0 && !running) look(t);
-  };
-  page.addEventListener("pointerover", (event) => event.pointerType === "mouse" && point(event));
-  page.addEventListener("click", point);
+  temperature.addEventListener("input", rewrite);
+  const hold = (t) => (stop(), (held = t < text.length - 1 ? t : null), look(t));
+  place.addEventListener("input", () => hold(place.value - 1));
+  const pointed = (event) => [...page.children].indexOf(event.target);
+  page.addEventListener("pointerover", (event) => {
+    if (event.pointerType === "mouse" && !running && pointed(event) >= 0) look(pointed(event));
+  });
+  page.addEventListener("pointerleave", () => running || look(held ?? undefined));
+  page.addEventListener("click", (event) => pointed(event) >= 0 && hold(pointed(event)));
 
   prompt.id = `tlp-${Math.random().toString(36).slice(2)}`;
+  const likely = make("div", { class: "tlp-likely" },
+    make("p", { class: "tlp-name" }, "What comes next"), next.list);
   el.replaceChildren(frame("Text writer", model.get("caption"),
     make("div", { class: "tlp-prompt" },
-      make("label", { for: prompt.id }, "It begins with"), prompt),
+      make("label", { for: prompt.id }, "It begins with"), prompt,
+      make("div", { class: "tlp-buttons" }, main, one)),
     problem,
-    rowOf(make("div", { class: "tlp-buttons" }, main, one, again, another), field("Seed", seed)),
-    rowOf(field("Temperature", temperature, shown),
-      choice("Pace", Object.keys(PACES), pace, (i) => ((pace = i), running && (stop(), goOn())))),
-    rowOf(...chosen.controls),
-    box,
-    field("Look from", place),
+    make("div", { class: "tlp-written" }, make("div", {}, box, field("Look from", place)), likely),
     said,
-    make("p", { class: "tlp-name" }, "What comes next"),
-    next.list,
-    speed,
+    make("div", { class: "tlp-knobs" },
+      make("div", {},
+        field("Temperature", temperature, shown),
+        make("p", { class: "tlp-name" },
+          "Moved, it writes the text anew, with the same dice: all of it, or what stands after a " +
+          "character that you pressed."),
+        choice("Pace", Object.keys(PACES), pace, (i) => ((pace = i), running && (stop(), goOn()))),
+        rowOf(make("div", { class: "tlp-buttons" }, over, roll), field("Dice", seed)),
+        speed),
+      pad.set),
   ));
   restart();
   return stop;

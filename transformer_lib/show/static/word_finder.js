@@ -12,10 +12,14 @@ function render({ model, el }) {
   const idOf = new Map(words.map((word, id) => [word, id]));
   const [, UNKNOWN, MASK] = [0, 1, 2];
   const probe = model.get("probe"); // d_model weights and a bias: is it a name?
-  const whole = model.get("data").byteLength > 0;
-  if (whole && !shelf.has(model.get("shelf")))
-    shelf.set(model.get("shelf"), unpack(model.get("data"), model.get("contents")));
-  const weights = () => shelf.get(model.get("shelf"));
+  const name = model.get("shelf"), weights = () => shelf.get(name);
+  // In the book its own weights may come after it (widgets.js); until then it shows its first answer.
+  const take = () => {
+    const data = model.get("data");
+    if (data?.byteLength && !weights()) shelf.set(name, unpack(data, model.get("contents")));
+  };
+  const first = model.get("first");
+  take();
 
   let text = [], hidden = model.get("hidden"), waiting;
   const plain = { spellcheck: "false", autocomplete: "off", autocapitalize: "off" };
@@ -52,7 +56,10 @@ function render({ model, el }) {
 
   function answer() {
     const begun = performance.now();
-    if (!weights()) said.textContent = "Its weights come with the first model of this page: run that.";
+    const isFirst = input.value === model.get("text") && hidden === model.get("hidden");
+    if (!weights() && first.guesses && isFirst) tell(first);
+    else if (!weights() && first.guesses) said.textContent = "Its weights are on their way.";
+    else if (!weights()) said.textContent = "Its weights come with the first model of this page: run that.";
     else if (!text.length) (guesses.draw([]), (said.textContent = "Write a few words."));
     else if (probe.length) findNames();
     else expect();
@@ -66,13 +73,17 @@ function render({ model, el }) {
     const features = bertFeatures(weights(), config, ids)[hidden];
     const chances = softmax(hiddenWord(weights(), config, features));
     const order = [...chances.keys()].sort((a, b) => chances[b] - chances[a]);
-    guesses.draw(order.slice(0, SHOWN).map((id) => (
-      { name: words[id], value: chances[id], marked: words[id] === text[hidden] })));
     const id = idOf.get(text[hidden]), place = order.indexOf(id) + 1;
-    said.textContent = id === undefined
+    const best = order.slice(0, SHOWN).map((id) => [words[id], chances[id]]);
+    tell({ guesses: best, place, chance: chances[id] });
+  }
+
+  function tell({ guesses: best, place, chance }) {
+    guesses.draw(best.map(([name, value]) => ({ name, value, marked: name === text[hidden] })));
+    said.textContent = place === 0
       ? `“${text[hidden]}” is not in its vocabulary, so it cannot be expected.`
       : `Behind the mask stands “${text[hidden]}”: number ${place} of what it expects, ` +
-        `with probability ${chances[id].toFixed(2)}.`;
+        `with probability ${chance.toFixed(2)}.`;
   }
 
   // Ask of every word whether it is a name.
@@ -91,13 +102,13 @@ function render({ model, el }) {
   }
 
   input.addEventListener("input", () => (clearTimeout(waiting), (waiting = setTimeout(read, 150))));
-  const name = probe.length ? "Name finder" : "Cloze";
-  el.replaceChildren(frame(name, model.get("caption"),
+  el.replaceChildren(frame(probe.length ? "Name finder" : "Cloze", model.get("caption"),
     make("div", { class: "tlp-prompt" }, make("label", {}, "Verse", " "), input),
     verse, said, ...(probe.length ? [] : [guesses.list]), speed));
   input.setAttribute("aria-label", "The verse");
   read();
-  const late = whole ? 0 : setInterval(() => weights() && (clearInterval(late), read()), 300);
+  model.on("change:data", () => (take(), answer()));
+  const late = weights() ? 0 : setInterval(() => weights() && (clearInterval(late), read()), 300);
   return () => (clearTimeout(waiting), clearInterval(late));
 }
 
