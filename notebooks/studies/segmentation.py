@@ -9,7 +9,7 @@ SEEDS = range(3)
 KINDS = {
     "linear, pixels": (500, (0.015, 0.03), SEEDS),
     "U-Net": (400, (0.005, 0.01), SEEDS),
-    "class tokens, pixels": (300, (0.015, 0.03), SEEDS),
+    "class tokens, pixels": (300, (0.015, 0.03), [0]),
     "linear, pixels, untrained eyes": (500, (0.015,), [0]),
     "linear, pixels, weight left in": (500, (0.015,), [0]),
     "logistic regression on windows": (500, (0.02,), [0]),
