@@ -137,6 +137,18 @@ FAULTS = [
         "its_loss_is_that_of_loops_over_pixels",
     ),
     _recipe(
+        "the weight of the background stays in the model's scores",
+        "logits + weight.log()[:, None, None]",
+        "logits",
+        "the_loss_is_least_for_the_true_shares",
+    ),
+    _recipe(
+        "the weight is taken out twice",
+        "logits + weight.log()[:, None, None]",
+        "logits - weight.log()[:, None, None]",
+        "its_loss_is_that_of_loops_over_pixels",
+    ),
+    _recipe(
         "the score of the digits counts the background too",
         "return scores.per_class()[:BACKGROUND].mean().item()",
         "return scores.mean()",
