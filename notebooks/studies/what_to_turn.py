@@ -22,7 +22,7 @@ from transformer_lib.training.schedules import trapezoid_schedule
 from transformer_lib.training.train import train
 
 HELD = 500  # sentences that judge; data: sentences to learn from; tokens: different pieces
-BASE = {"data": 2000, "steps": 800, "width": 64, "layers": 2, "window": 64, "batch": 8}
+BASE = {"data": 1000, "steps": 400, "width": 48, "layers": 2, "window": 64, "batch": 8}
 BASE |= {"dropout": 0.1, "rate": 0.02, "tokens": 512}
 ARMS = [{"doubled": name, "seed": seed} for seed in range(3) for name in ("nothing", *BASE)]
 
