@@ -17,7 +17,7 @@ MODELS = {
     "paper": {"norm_first": False, "positions": "sinusoidal", "activation": "relu"},
 }
 # Muon's rate, or the height of Adam's; found on a first seed, as `chosen` says.
-RATES = {"muon": (0.01, 0.02, 0.04), "adam": (0.002, 0.004, 0.008)}
+RATES = {"muon": (0.01, 0.02, 0.04), "adam": (0.001, 0.002, 0.004, 0.008)}
 RATES |= {"paper": RATES["adam"], "paper, whole": RATES["adam"]}
 
 
@@ -29,6 +29,7 @@ def arm(model: str, training: str, lr: float, warmup: int = 36, seed: int = 0) -
 PAIRS = [(model, way) for model in MODELS for way in ("muon", "adam", "paper")]
 PAIRS += [("paper", "paper, whole")]
 ARMS = [arm(*pair, lr) for pair in PAIRS for lr in RATES[pair[1]]]
+ARMS += [arm(kind, "paper", lr, 90) for kind in MODELS for lr in (0.002, 0.004)]  # a longer rise
 
 
 @cache
