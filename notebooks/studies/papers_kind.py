@@ -29,7 +29,8 @@ def arm(model: str, training: str, lr: float, warmup: int = 36, seed: int = 0) -
 PAIRS = [(model, way) for model in MODELS for way in ("muon", "adam", "paper")]
 PAIRS += [("paper", "paper, whole")]
 ARMS = [arm(*pair, lr) for pair in PAIRS for lr in RATES[pair[1]]]
-ARMS += [arm(kind, "paper", lr, 90) for kind in MODELS for lr in (0.002, 0.004)]  # a longer rise
+LONGER = [(lr, warmup) for warmup in (90, 180) for lr in (0.002, 0.004)]
+ARMS += [arm(kind, "paper", *longer) for kind in MODELS for longer in LONGER]
 
 
 @cache
