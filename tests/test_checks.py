@@ -23,6 +23,7 @@ META = torch.ones(2, 3, device="meta")
         (lambda: checks.several(ids=5), "ids must be several, as in a list, got 5"),
         (lambda: checks.several(ids="abc"), "ids must be several, as in a list, got 'abc'"),
         (lambda: checks.rows(rows=5), "rows must be several, as in a list, got 5"),
+        (lambda: checks.rows(rows=iter([torch.tensor([1])])), "rows must be a sequence, as a list"),
         (lambda: checks.rows(rows=[torch.tensor([1]), 5]), "rows.1. must be a tensor, got int"),
         (lambda: checks.mapping(held=[1]), "held must be a dict, got list"),
         (lambda: checks.path(folder=None), "folder must be a path, got NoneType"),
@@ -75,3 +76,14 @@ def test_autocast_casts_what_is_of_another_type():
         checks.like("q", torch.ones(2), k=torch.ones(2).bfloat16())
         with pytest.raises(ValueError, match=r"k must be torch\.float32, as q is"):
             checks.like("q", torch.ones(2), k=torch.ones(2).long())
+
+
+@pytest.mark.parametrize("count", [1, 64, 65, 500])
+@pytest.mark.parametrize("wrong", [-1, 7])
+def test_one_wrong_id_is_seen_among_few_and_among_many(count, wrong):
+    ids = torch.zeros(1, count, dtype=torch.int64)
+    ids[0, -1] = 6
+    checks.ids("ids", ids, 7)
+    ids[0, -1] = wrong
+    with pytest.raises(ValueError, match=f"ids must be in 0 … vocab_size - 1 = 6, got {wrong}"):
+        checks.ids("ids", ids, 7)

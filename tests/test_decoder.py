@@ -111,7 +111,7 @@ def test_the_memory_reaches_every_layer():
 
 
 def test_a_decoder_without_a_memory_is_refused():
-    with pytest.raises(ValueError, match="context must be the encoder's output, got None"):
+    with pytest.raises(ValueError, match="context must be a tensor, got NoneType"):
         decoder()(randn(1, 2, 8), None)
 
 

@@ -205,5 +205,5 @@ def test_every_norm_of_a_decoder_layer_is_the_one_of_choice(norm_first):
 
 
 def test_a_decoder_layer_without_its_context_is_refused():
-    with pytest.raises(ValueError, match="context must be the encoder's output, got None"):
+    with pytest.raises(ValueError, match="context must be a tensor, got NoneType"):
         decoder_layer()(randn(2, 3, 8), None)

@@ -53,6 +53,27 @@ def test_additive_attention_is_its_formula():
     assert (weights[1, 3:] == 0).all()
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"query": torch.zeros(1, 4)}, r"query must be \(2, 4\), got \(1, 4\)"),
+        ({"keys": torch.zeros(2, 1, 4)}, r"keys must be \(2, 5, 4\), got \(2, 1, 4\)"),
+        ({"context": torch.zeros(2, 5, 3)}, r"context must be \(batch, len, d_model = 4\)"),
+        ({"mask": torch.ones(2, 1).bool()}, r"mask must be \(2, 5\), got \(2, 1\)"),
+        ({"mask": torch.ones(2, 5)}, "mask must be boolean"),
+        ({"mask": torch.zeros(2, 5).bool()}, "a True in each row"),
+        ({"query": torch.zeros(2, 4).half()}, "query must be torch.float32"),
+    ],
+)
+def test_additive_attention_refuses_what_would_only_broadcast(given, said):
+    good = {"query": torch.zeros(2, 4), "keys": torch.zeros(2, 5, 4)}
+    good |= {"context": torch.zeros(2, 5, 4), "mask": torch.ones(2, 5).bool()}
+    attention = AdditiveAttention(4).float()
+    attention(**good)
+    with pytest.raises(ValueError, match=said):
+        attention(**good | given)
+
+
 def test_weights_sum_to_one_over_the_source():
     model, source = model_of(SMALL), ids(11, 3, 6)
     source[0, 4:] = source[2, 1:] = SMALL.pad_id

@@ -83,8 +83,7 @@ def numbers(logits: Tensor) -> Tensor:
         FloatingPointError: if there is NaN, inf, or nothing but -inf in a row.
     """
     checks.floating("logits", logits)
-    highest = logits.amax(dim=-1)
-    if not highest.isfinite().all():
-        bad = highest[~highest.isfinite()][0].item()
-        raise FloatingPointError(f"logits must be numbers, got {bad} as the highest of a row")
+    bad = [x for x in logits.amax(dim=-1).flatten().tolist() if not math.isfinite(x)]
+    if bad:
+        raise FloatingPointError(f"logits must be numbers, got {bad[0]} as the highest of a row")
     return logits

@@ -498,8 +498,8 @@ FAULTS = [
     ),
     _cache(
         "cache: new tokens overwrite the first",
-        "buffer[:, :, old:new] = part",
-        "buffer[:, :, : new - old] = part",
+        "keys[:, :, old:new], values[:, :, old:new] = k, v",
+        "keys[:, :, : new - old], values[:, :, : new - old] = k, v",
         UNCACHED,
     ),
     _cache(
@@ -522,8 +522,8 @@ FAULTS = [
     ),
     _cache(
         "cache: room grows by one token at a time",
-        "room = 2 * new - kept",
-        "room = new - kept",
+        "room = 2 * new - keys",
+        "room = new - keys",
         "test_cache.py::test_token_by_token_the_room_is_moved_only_a_few_times",
     ),
     _cache(
@@ -538,10 +538,10 @@ FAULTS = [
     ),
     _cache(
         "cache: the caller's tensors are kept, not copied",
-        "        if new > kept[0].size(-2):\n",
+        "        if new > keys.size(-2):\n",
         "        if not old:\n"
-        "            kept = self._buffers[layer] = k, v\n"
-        "        elif new > kept[0].size(-2):\n",
+        "            keys, values = self._buffers[layer] = k, v\n"
+        "        elif new > keys.size(-2):\n",
         "test_cache.py::test_what_was_appended_is_a_copy",
     ),
     _cache(
@@ -724,8 +724,8 @@ FAULTS = [
     ),
     _positions(
         "learned: offset ignored",
-        "self.table.weight[offset:end]",
-        "self.table.weight[: x.size(-2)]",
+        "table[offset:end]",
+        "table[: x.size(-2)]",
         "offset_is_the_position_of_the_first_token",
     ),
     _positions(

@@ -1,12 +1,14 @@
 """Token ids: whole numbers, of a vocabulary, in a batch or in one row."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
 
 from transformer_lib.checks.objects import several
 from transformer_lib.checks.tensors import tensor
+
+FEW = 64  # ids: so many are looked at without torch
 
 
 def ids(
@@ -53,7 +55,9 @@ def ids(
         raise ValueError(f"{name} must be on {like.device}, as the weights are, got {value.device}")
     if vocab_size is None or value.device.type != "cpu" or not value.numel() or _is_traced():
         return
-    low, high = map(int, value.aminmax())
+    # A token at a time, as in writing: Python's own numbers are nearer than an operation of torch.
+    extremes = value.flatten().tolist() if value.numel() <= FEW else value.aminmax()
+    low, high = int(min(extremes)), int(max(extremes))
     if low < 0 or high >= vocab_size:
         raise ValueError(
             f"{name} must be in 0 … {of} - 1 = {vocab_size - 1}, got {low if low < 0 else high}"
@@ -132,6 +136,8 @@ def rows(**values: Sequence[Tensor]) -> None:
     """
     for name, value in values.items():
         several(**{name: value})
+        if isinstance(value, Iterator):  # to look at its rows would use them up
+            raise ValueError(f"{name} must be a sequence, as a list, got {type(value).__name__}")
         for i, ids_of_one in enumerate(value):
             row(f"{name}[{i}]", ids_of_one)
 

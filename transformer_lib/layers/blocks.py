@@ -150,8 +150,7 @@ class DecoderLayer(_Layer):
         Raises:
             ValueError: if there is no context.
         """
-        if context is None:  # the attention would take `x` itself, the future included
-            raise ValueError("context must be the encoder's output, got None")
+        checks.tensor(context=context)  # for None attention would take `x`, the future included
         x = self._add(x, self.norm1, lambda x: self.self_attention(x, mask=mask, cache=cache))
         x = self._add(
             x,

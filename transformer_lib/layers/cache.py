@@ -69,12 +69,14 @@ class KVCache:
         self._check(layer, k, v)
         old = self._lengths.get(layer, 0)
         new = old + k.size(-2)
-        kept = self._buffers.get(layer, (k[:, :, :0], v[:, :, :0]))
-        if new > kept[0].size(-2):
-            room = 2 * new - kept[0].size(-2)
-            kept = self._buffers[layer] = tuple(F.pad(x, (0, 0, 0, room)) for x in kept)
-        for buffer, part in zip(kept, (k, v), strict=True):
-            buffer[:, :, old:new] = part
+        if layer not in self._buffers:
+            self._buffers[layer] = k[:, :, :0], v[:, :, :0]
+        keys, values = self._buffers[layer]
+        if new > keys.size(-2):
+            room = 2 * new - keys.size(-2)
+            keys, values = (F.pad(x, (0, 0, 0, room)) for x in (keys, values))
+            self._buffers[layer] = keys, values
+        keys[:, :, old:new], values[:, :, old:new] = k, v
         self._lengths[layer] = new
         return self.get(layer)
 
@@ -151,19 +153,25 @@ class KVCache:
 
     def _check(self, layer: nn.Module, k: Tensor, v: Tensor) -> None:
         checks.tensor(k=k, v=v)
-        same_type = (k.dtype, k.device) == (v.dtype, v.device)
+        same_type = k.dtype == v.dtype and k.device == v.device
         if k.dim() != 4 or k.shape[:-1] != v.shape[:-1] or not same_type:
             raise ValueError(
                 f"k and v must be (batch, heads, new_len, head_dim) of one type, "
                 f"got {tuple(k.shape)} of {k.dtype} and {tuple(v.shape)} of {v.dtype}"
             )
-        for name, kept, new in zip("kv", self._buffers.get(layer, (k, v)), (k, v), strict=True):
-            wanted, got = ((*x.shape[:2], x.size(-1), x.dtype, x.device) for x in (kept, new))
-            if wanted != got:
+        if layer not in self._buffers:
+            return
+        for name, kept, new in zip("kv", self._buffers[layer], (k, v), strict=True):
+            if _kind(kept) != _kind(new):
                 raise ValueError(
                     f"{name} must fit the cache, (batch, heads, head_dim, dtype, device) = "
-                    f"{wanted}, got {got}"
+                    f"{_kind(kept)}, got {_kind(new)}"
                 )
+
+
+def _kind(x: Tensor) -> tuple:
+    batch, heads, _, width = x.shape
+    return batch, heads, width, x.dtype, x.device
 
 
 def check_cache(cache: KVCache | None) -> None:

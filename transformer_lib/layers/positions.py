@@ -129,15 +129,16 @@ class LearnedPositions(nn.Module):
                 or the sequence reaches beyond `max_len`.
         """
         _check_input(x, self.d_model, offset)
-        if x.device != self.table.weight.device:
-            raise ValueError(f"x must be on {self.table.weight.device}, got {x.device}")
+        table = self.table.weight
+        if x.device != table.device:
+            raise ValueError(f"x must be on {table.device}, got {x.device}")
         end = offset + x.size(-2)
         if end > self.max_len:
             raise ValueError(
                 f"the sequence must end within max_len = {self.max_len} positions, "
                 f"got offset {offset} + length {x.size(-2)} = {end}"
             )
-        return x + self.table.weight[offset:end]
+        return x + table[offset:end]
 
 
 class Rotary(WaveTable):

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from transformer_lib import checks
-from transformer_lib.layers.masks import padding_mask_from_ids
+from transformer_lib.layers.masks import check_mask, padding_mask_from_ids
 
 
 @dataclass(frozen=True)
@@ -86,10 +86,28 @@ class AdditiveAttention(nn.Module):
         Returns:
             What the query finds (batch, d_model), which the paper calls the context vector, and the
             weights (batch, k_len).
+
+        Raises:
+            ValueError: if they are not of such shapes and of one type, or a row may attend to
+                nothing.
         """
+        self._check(query, keys, context, mask)
         scores = self.score(torch.tanh(self.q_proj(query)[:, None] + keys)).squeeze(-1)
         weights = scores.masked_fill(~mask, -torch.inf).softmax(dim=-1)  # (batch, k_len)
         return (weights[:, None] @ context).squeeze(1), weights
+
+    def _check(self, query: Tensor, keys: Tensor, context: Tensor, mask: Tensor) -> None:
+        width = self.score.in_features
+        checks.features("context", context, width, like=self.score.weight)
+        batch, k_len = context.shape[:2]
+        checks.like("the context", context, query=query, keys=keys)
+        check_mask(mask, (batch, k_len), context.device)
+        wanted = {"query": (batch, width), "keys": (batch, k_len, width), "mask": (batch, k_len)}
+        for (name, shape), value in zip(wanted.items(), (query, keys, mask), strict=True):
+            if value.shape != shape:
+                raise ValueError(f"{name} must be {shape}, got {tuple(value.shape)}")
+        if not torch.compiler.is_compiling() and not mask.any(dim=1).all():
+            raise ValueError("mask must have a True in each row, got one without")
 
 
 @dataclass

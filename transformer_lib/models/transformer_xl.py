@@ -229,8 +229,7 @@ class TransformerXL(nn.Module):
         Raises:
             ValueError: as `forward`.
         """
-        if cache is None:
-            cache = MemoryCache(self.config.mem_len)
+        cache = MemoryCache(self.config.mem_len) if cache is None else cache
         checks.a(MemoryCache, cache=cache)
         mem_len = cache.mem_len if mem_len is None else mem_len
         return self(ids, cache, mem_len=mem_len, **options)
