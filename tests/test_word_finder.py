@@ -59,6 +59,16 @@ def test_without_weights_it_carries_none_and_names_where_they_are():
     assert widget.probe == [1.0] * 9
 
 
+def test_its_first_answer_needs_no_weights():
+    chances = torch.tensor([0.0, 0.0, 0.0, 0.1, 0.3, 0.05, 0.35, 0.15, 0.05])
+    first = finder(text="a b", hidden=1, first=chances).first
+    assert first["guesses"][:2] == [["d", pytest.approx(0.35)], ["b", pytest.approx(0.3)]]
+    assert (len(first["guesses"]), first["place"]) == (7, 2)
+    assert first["chance"] == pytest.approx(0.3)
+    assert finder(text="a x", hidden=1, first=chances).first["place"] == 0  # not in its vocabulary
+    assert finder().first == {}
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -68,6 +78,8 @@ def test_without_weights_it_carries_none_and_names_where_they_are():
         ({"text": 3}, "text must be a string"),
         ({"caption": None}, "caption must be a string"),
         ({"hidden": -1}, "hidden must be at least 0"),
+        ({"first": torch.ones(8)}, r"first must be \(9,\), got \(8,\)"),
+        ({"first": [0.1] * 9}, "first must be a tensor"),
         ({"probe": torch.ones(8)}, r"probe must be d_model weights and a bias, \(9,\)"),
         ({"config": {"positions": "learned"}}, "config must have positions one of"),
         ({"config": {"norm_first": False}}, "config must be of pre-norm layers"),

@@ -29,6 +29,7 @@ SHOW_CODE = """() => document.querySelectorAll("div.highlight span")
 NOTEBOOKS = [page for page in PAGES if page.startswith("notebooks/")]
 # In bytes: a page itself; what it loads before the reader touches it; and after that, all of it.
 ITSELF, LOADED, IN_ALL = 1e6, 2.5e6, 4e6
+BLOCKING = 60e3  # of scripts that are read before anything below them is
 STILL = 0.05  # layout shift, where a window that jumps by its whole height has 1
 
 with TTFont(ROOT / "book/_static/vendor/stix-two-math.woff") as font:
@@ -123,6 +124,14 @@ def test_page_is_light(page):
     sources = (path.parent / unquote(source) for source in Links(path).sources)
     pictures = {file.resolve() for file in sources if "_images" in file.parts}
     assert path.stat().st_size + sum(p.stat().st_size for p in pictures) <= ITSELF
+
+
+@every_page
+def test_the_first_toy_waits_for_few_scripts(page):
+    path = SITE / page
+    text = path.read_text(encoding="utf-8")
+    scripts = re.findall(r'<script(?![^>]*\b(?:async|defer)\b)[^>]*\bsrc="([^"?]+)', text)
+    assert sum((path.parent / unquote(name)).stat().st_size for name in scripts) <= BLOCKING
 
 
 def test_page_loads_little(tab):

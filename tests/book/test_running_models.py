@@ -42,11 +42,19 @@ LENGTH = 150  # characters that the writer of the small page writes
 PROMPTS = ["A", "And it came to pass", "In the beginning God created the heaven and the earth.\n"]
 
 
-WITH_MODELS = [  # their widgets carry weights
-    page
-    for page in PAGES
-    if re.search(r'"path":\s*\["data"\]', (SITE / page).read_text(encoding="utf-8"))
-]
+def carried(page: str) -> list[dict]:
+    """What the widgets of a page carry, with the names of their files."""
+    text = (SITE / page).read_text(encoding="utf-8")
+    return [json.loads(unpacked(packed)) for packed in re.findall(r'tlToy\("(.*?)"', text)]
+
+
+def weights(page: str) -> list[str]:
+    """The names of the files of weights; a second widget may take the first one's."""
+    buffers = [buffer for widget in carried(page) for buffer in widget["buffers"]]
+    return [b["file"] for b in buffers if b["path"] == ["data"] and "file" in b]
+
+
+WITH_MODELS = [page for page in PAGES if weights(page)]
 
 
 # --- the arithmetic, beside PyTorch's ------------------------------------------------------------
@@ -887,14 +895,7 @@ def test_the_models_of_the_book_run_from_a_file(open_page, page):
 
 @pytest.mark.parametrize("page", WITH_MODELS)
 def test_a_page_carries_its_model_once(page):
-    text = (SITE / page).read_text(encoding="utf-8")
-    widgets = [json.loads(unpacked(packed)) for packed in re.findall(r'tlToy\("(.*?)"', text)]
-    (name,) = (
-        buffer["file"]
-        for widget in widgets
-        for buffer in widget["buffers"]
-        if buffer["path"] == ["data"] and "file" in buffer  # a second takes the first one's
-    )
+    (name,) = weights(page)
     script = SITE / f"_static/weights/{name}.js"
     assert script.stat().st_size <= 2.2e6  # the encoder of chapter 11 is the largest
 
