@@ -40,6 +40,16 @@ def test_main_trains_measures_and_writes_weights_and_card(tmp_path, capfd, monke
     assert card.count("\n| ") == 4  # the heading, two of the model, one of the sceptic
 
 
+def test_a_trial_is_of_training_digits_alone(data):
+    trial = recipe.RECIPE.trials["dev"].data()
+    known, learnt, held_out = (
+        {row.numpy().tobytes() for row in part.images}
+        for part in (data.train, trial.train, trial.test)
+    )
+    assert learnt | held_out == known
+    assert not learnt & held_out
+
+
 def test_a_fresh_model_looks_where_it_stands_with_the_readers_eyes(data, reader):
     model = recipe.make_model().eval()
     for layer in model.decoder:
