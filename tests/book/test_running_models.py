@@ -790,8 +790,10 @@ def test_what_has_the_focus_is_seen(tab_of_models):
                 """() => {
                   const one = document.activeElement;
                   if (!one.closest(".tlp")) return null;
-                  const ring = one.type === "radio" ? one.nextElementSibling : one;
-                  return [one.type || one.role, getComputedStyle(ring).outlineStyle];
+                  const both = [one.nextElementSibling, one.parentElement];
+                  const rings = one.type === "radio" ? both : [one];
+                  const drawn = rings.map((ring) => getComputedStyle(ring).outlineStyle);
+                  return [one.type || one.role, drawn.find((style) => style !== "none") ?? "none"];
                 }"""
             )
         )
