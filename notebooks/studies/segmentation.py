@@ -39,11 +39,11 @@ def run(kind, steps, rate, seed, *, stop=None) -> dict:
         "logistic regression on windows": lambda: here.windows(seed),
     }
     model, start = made.get(kind, lambda: here.new(seed))(), time.process_time()
-    loss = here.pixel_loss
-    if kind.endswith("weight left in"):
-        loss = lambda model, scenes: here.F.cross_entropy(  # noqa: E731
-            model(scenes.images), scenes.classes, weight=here.weight
-        )
+
+    def weight_left_in(model, scenes):
+        return here.F.cross_entropy(model(scenes.images), scenes.classes, weight=here.weight)
+
+    loss = weight_left_in if kind.endswith("weight left in") else here.pixel_loss
     here.fit(model, steps, rate, seed, loss)
     figures = {"seconds": round(time.process_time() - start), "losses": None}
     figures["losses"] = first_losses(here.histories[-1])

@@ -55,9 +55,7 @@ def ids(
         raise ValueError(f"{name} must be on {like.device}, as the weights are, got {value.device}")
     if vocab_size is None or value.device.type != "cpu" or not value.numel() or _is_traced():
         return
-    # A token at a time, as in writing: Python's own numbers are nearer than an operation of torch.
-    extremes = value.flatten().tolist() if value.numel() <= FEW else value.aminmax()
-    low, high = int(min(extremes)), int(max(extremes))
+    low, high = _extremes(value)
     if low < 0 or high >= vocab_size:
         raise ValueError(
             f"{name} must be in 0 … {of} - 1 = {vocab_size - 1}, got {low if low < 0 else high}"
@@ -86,7 +84,7 @@ def indices(name: str, value: Tensor, *, like: Tensor | None = None) -> None:
         raise ValueError(f"{name} must be on {like.device}, got {value.device}")
     if value.device.type != "cpu" or not value.numel() or _is_traced():
         return
-    low, high = map(int, value.aminmax())
+    low, high = _extremes(value)
     if low < 0 or high >= len(like):
         raise ValueError(f"{name} must be in 0 … {len(like) - 1}, got {low if low < 0 else high}")
 
@@ -121,7 +119,7 @@ def row(
         raise ValueError(f"{name} must hold numbers, got a tensor on meta")
     if not value.numel():
         return
-    low, high = map(int, value.aminmax())
+    low, high = _extremes(value)
     if low < 0:
         raise ValueError(f"{name} must not be negative, got {low}")
     if vocab_size is not None and high >= vocab_size:
@@ -157,6 +155,15 @@ def padded_behind(name: str, value: Tensor, pad_id: int) -> None:
         raise ValueError(f"{name} must have at least one token in each row, got an empty one")
     if (real[:, 1:] & ~real[:, :-1]).any():
         raise ValueError(f"{name} must have padding ({pad_id}) behind its end only")
+
+
+def _extremes(value: Tensor) -> tuple[int, int]:
+    """The lowest and the highest of some numbers, at least one."""
+    if value.numel() <= FEW:  # a token at a time: Python's own numbers are nearer
+        found = value.flatten().tolist()
+        return min(found), max(found)
+    low, high = map(int, value.aminmax())
+    return low, high
 
 
 def _is_traced() -> bool:

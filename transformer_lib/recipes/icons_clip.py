@@ -16,11 +16,10 @@ from torch import Tensor
 from transformer_lib.data.augment import jitter
 from transformer_lib.data.icons import SIZE, IconBatches, IconSet, Pairs, load_icons, name_ids
 from transformer_lib.data.order import random_numbers
-from transformer_lib.layers.kernels import has_bf16_products
 from transformer_lib.measure.retrieval import recall_at
 from transformer_lib.models.clip import CLIP, BagOfWords, BagOfWordsConfig, CLIPConfig
 from transformer_lib.models.vit import ViT, ViTConfig
-from transformer_lib.recipes.running import SEED, Recipe
+from transformer_lib.recipes.running import AUTOCAST, SEED, Recipe
 
 BATCH_SIZE = 256
 WIDTH = 128
@@ -132,7 +131,7 @@ RECIPE = Recipe(
     parts=("test",),
     evaluate=evaluate,  # once, at the end: choices are made in a trial
     card=card,
-    autocast=has_bf16_products("cpu"),
+    autocast=AUTOCAST,
 )
 TRIALS = {"dev": replace(RECIPE, data=partial(load_icons, dev=500, seed=SEED), progress=evaluate)}
 RECIPE = replace(RECIPE, trials=TRIALS)

@@ -23,6 +23,7 @@ import torch
 from torch import nn
 
 from transformer_lib import checks
+from transformer_lib.layers.kernels import has_bf16_products
 from transformer_lib.training.checkpoints import latest_checkpoint
 from transformer_lib.training.history import History
 from transformer_lib.training.optimizers import muon_and_adamw
@@ -31,6 +32,7 @@ from transformer_lib.training.train import train
 from transformer_lib.weights import SHIPPED, load, save
 
 SEED = 0  # of every recipe: of its data, its weights and its batches
+AUTOCAST = has_bf16_products("cpu")  # where bfloat16 is emulated, it would be far slower
 CACHE = Path(pooch.os_cache("transformer_lib"))
 RUNS = CACHE / "runs"  # what is not finished
 TRAINED = CACHE / "models"  # what is

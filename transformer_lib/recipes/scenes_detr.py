@@ -26,7 +26,6 @@ from transformer_lib.data.scenes import (
     Scenes,
     compose,
 )
-from transformer_lib.layers.kernels import has_bf16_products
 from transformer_lib.measure.average_precision import (
     AveragePrecision,
     Detections,
@@ -36,10 +35,9 @@ from transformer_lib.measure.boxes import to_corners
 from transformer_lib.measure.sets import set_loss
 from transformer_lib.models.detection import DETR, DETRConfig
 from transformer_lib.recipes.digits_vit import load_dev
-from transformer_lib.recipes.running import SEED, Recipe
+from transformer_lib.recipes.running import AUTOCAST, SEED, Recipe
 from transformer_lib.weights import load
 
-AUTOCAST = has_bf16_products("cpu")  # where bfloat16 is emulated, it would be far slower
 BATCH_SIZE = 32
 TEST_SCENES = 300
 NO_OBJECT = 0.1  # weight of that class, where a model has it

@@ -24,18 +24,16 @@ from transformer_lib.data.scenes import (
     Scenes,
     compose,
 )
-from transformer_lib.layers.kernels import has_bf16_products
 from transformer_lib.measure.mean_iou import ClassIoU
 from transformer_lib.models.segmentation import Segmenter, SegmenterConfig
 from transformer_lib.recipes.digits_vit import load_dev
-from transformer_lib.recipes.running import SEED, Recipe
+from transformer_lib.recipes.running import AUTOCAST, SEED, Recipe
 from transformer_lib.weights import load
 
 BATCH_SIZE = 32
 COUNT = 300  # scenes to test on, of each difficulty
 SCENES = 1_000_000  # their random numbers: those of a batch that no training comes to
 CLASSES = BACKGROUND + 1
-AUTOCAST = has_bf16_products("cpu")  # where bfloat16 is emulated, it would be far slower
 WEIGHT = 0.1  # of a pixel of background in the loss: there are nine of them to one of a digit
 
 

@@ -17,10 +17,9 @@ from transformer_lib.data.subwords import BytePairs, Subwords
 from transformer_lib.data.translations import Pair, Parallel, clean, load_parallel
 from transformer_lib.data.vocabulary import SPECIAL
 from transformer_lib.generation import beam_search
-from transformer_lib.layers.kernels import has_bf16_products
 from transformer_lib.measure.translation import TranslationScore, translation_score
 from transformer_lib.models.transformer import Transformer, TransformerConfig
-from transformer_lib.recipes.running import SEED, Recipe
+from transformer_lib.recipes.running import AUTOCAST, SEED, Recipe
 from transformer_lib.training.losses import token_loss
 
 VOCAB_SIZE = 4000
@@ -29,7 +28,6 @@ LONGEST = 25  # words of a verse
 MOST_READ = 96  # pieces; no verse that it learnt from has more
 MOST = 64  # pieces of what is written
 NUM_BEAMS = 4
-AUTOCAST = has_bf16_products("cpu")  # where bfloat16 is emulated, it would be far slower
 
 
 @dataclass(frozen=True)
