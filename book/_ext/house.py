@@ -48,13 +48,14 @@ def stand_in(app, pagename, templatename, context, doctree):
 
 
 def widget_states(context) -> dict:
-    """Of each widget of a page what it keeps, by its id."""
-    bodies = [getattr(file, "attributes", {}).get("body") for file in context["script_files"]]
-    models = {}
-    for body in filter(None, bodies):
-        if body.lstrip().startswith('{"state"'):
-            models |= json.loads(body)["state"]
-    return models
+    """Of each widget of a page what it keeps, by its id: read once, for all who ask."""
+    if "widget_states" not in context:
+        bodies = [getattr(file, "attributes", {}).get("body") for file in context["script_files"]]
+        models = context["widget_states"] = {}
+        for body in filter(None, bodies):
+            if body.lstrip().startswith('{"state"'):
+                models |= json.loads(body)["state"]
+    return context["widget_states"]
 
 
 def still(state: dict) -> str:

@@ -42,9 +42,11 @@ def pack(model: dict, folder: Path) -> tuple[str, bool, list[str]]:
         script = f'(self.tlFiles ??= {{}})["{name}"] = "{packed(data)}";\n'
         (folder / f"{name}.js").write_text(script, encoding="utf-8", newline="\n")
         large = True
-        if buffer["path"] != ["data"] or not model["state"].get("first"):
+        # Who brings a first answer along can wait for the weights.
+        late = buffer["path"] == ["data"] and bool(model["state"].get("first"))
+        if not late:
             needed.append(name)
-        buffers.append({"path": buffer["path"], "file": name})
+        buffers.append({"path": buffer["path"], "file": name, "late": late})
     state = {"state": model["state"], "buffers": buffers}
     return packed(json.dumps(state, ensure_ascii=False).encode()), large, needed
 

@@ -118,7 +118,13 @@ def trim(app, exception):
         source.unlink()
         source.with_suffix(".woff2").unlink(missing_ok=True)
     path.write_text(sheet, encoding="utf-8", newline="\n")
-    script = folder / SCRIPT
+
+
+def ask_in_two_steps(app, exception):
+    """Let the theme's script ask all boxes for their sizes before it writes to one."""
+    if exception or app.builder.format != "html":
+        return
+    script = Path(app.outdir, SCRIPT)
     mended, count = BY_TURNS.subn(IN_TWO_STEPS, script.read_text(encoding="utf-8"))
     if count != 1:
         logger.warning("%s asks for sizes in another way than before (trim.py)", SCRIPT)
@@ -128,4 +134,5 @@ def trim(app, exception):
 def setup(app):
     """Connect it."""
     app.connect("build-finished", trim, priority=990)
+    app.connect("build-finished", ask_in_two_steps, priority=990)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

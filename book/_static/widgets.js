@@ -4,9 +4,7 @@
 // of its page, at the reader's first touch.
 "use strict";
 (() => {
-  const KIND = "application/vnd.jupyter.widget";
   const ROOT = new URL(".", document.currentScript.src);
-  const parse = (script) => JSON.parse(script.textContent);
 
   function bytes(base64) {
     const text = atob(base64);
@@ -34,8 +32,7 @@
     return files.get(name);
   }
 
-  const unpacked = async (saved) => typeof saved === "string"
-    ? JSON.parse(new TextDecoder().decode(await inflated(saved))) : saved;
+  const unpacked = async (saved) => JSON.parse(new TextDecoder().decode(await inflated(saved)));
 
   const TOUCHES = ["pointermove", "pointerdown", "keydown", "scroll", "beforeprint"];
   const touched = new Promise((resolve) => {
@@ -49,8 +46,7 @@
       const last = path.length - 1;
       path.slice(0, last).reduce((inner, key) => inner[key], state)[path[last]] = view;
     }));
-    // Who brings the first answer along can wait for the weights.
-    const late = buffers.filter(({ file, path }) => file && path[0] === "data" && state.first?.guesses);
+    const late = buffers.filter((buffer) => buffer.late);
     await fill(buffers.filter((buffer) => !late.includes(buffer)));
     const listeners = {};
     const tell = (name) => { for (const told of listeners[`change:${name}`] ?? []) told(); };
@@ -108,33 +104,22 @@
     }
   }
 
-  const VIEW = `script[type="${KIND}-view+json"]`;
-  const begun = new Set(), drawn = [];
+  const VIEW = 'script[type$="widget-view+json"]';
+  const drawn = [];
   let queue = touched;
-  function begin(place, saved, isLater) {
-    begun.add(place);
-    const drawing = async (box) => draw(place, await unpacked(saved), box);
-    if (!isLater) return drawn.push(drawing());
-    place.classList.add("later");
-    const box = room(place, "28rem");
-    queue = queue.then(() => Promise.allSettled(drawn)).then(() => drawing(box)); // weights are shared
-  }
 
   // Called by a script that stands behind the place.
   self.tlToy = (saved, isLater) => {
     let place = document.currentScript;
     while (!place.matches(VIEW)) place = place.previousElementSibling;
-    begin(place, saved, isLater);
+    const drawing = async (box) => draw(place, await unpacked(saved), box);
+    if (!isLater) return drawn.push(drawing());
+    place.classList.add("later");
+    const box = room(place, "28rem");
+    queue = queue.then(() => Promise.allSettled(drawn)).then(() => drawing(box)); // weights are shared
   };
 
   const shown = document.documentElement.classList;
   shown.add("drawing"); // custom.css: what would be moved is not seen
-  document.addEventListener("DOMContentLoaded", () => {
-    setTimeout(() => shown.remove("drawing"), 2000); // but not for long
-    const states = {};
-    for (const script of document.querySelectorAll(`script[type="${KIND}-state+json"]`))
-      Object.assign(states, parse(script).state);
-    for (const place of document.querySelectorAll(VIEW))
-      if (!begun.has(place)) begin(place, states[parse(place).model_id]);
-  });
+  document.addEventListener("DOMContentLoaded", () => setTimeout(() => shown.remove("drawing"), 2000)); // but not for long
 })();

@@ -4,6 +4,7 @@ import json
 import shutil
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 from ipywidgets.embed import embed_data
 
@@ -11,7 +12,7 @@ BOOK = Path(__file__).resolve().parents[2] / "book"
 STATIC = BOOK / "_static"
 sys.path.insert(0, str(BOOK / "_ext"))
 
-from house import keep_inside  # noqa: E402
+from toys import pack_states  # noqa: E402
 
 
 def write_page(folder: Path, *widgets) -> str:
@@ -19,14 +20,19 @@ def write_page(folder: Path, *widgets) -> str:
 
     Its theme follows the browser's, as the book's does.
     """
-    shutil.copy(STATIC / "widgets.js", folder)
+    (folder / "_static").mkdir(exist_ok=True)
+    shutil.copy(STATIC / "widgets.js", folder / "_static")
     told = embed_data(views=widgets, drop_defaults=False)
-    kind = 'type="application/vnd.jupyter.widget'
-    state = keep_inside(json.dumps(told["manager_state"]))
+    kind = "application/vnd.jupyter.widget"
+    body = json.dumps({"state": told["manager_state"]["state"]})
+    file = SimpleNamespace(attributes={"type": f"{kind}-state+json", "body": body})
     views = "".join(
-        f'<div class="cell_output"><script {kind}-view+json">{json.dumps(view)}</script></div>'
+        f'<div class="cell_output"><script type="{kind}-view+json">'
+        f"{json.dumps(view)}</script></div>"
         for view in told["view_specs"]
     )
+    context = {"body": views, "script_files": [file]}
+    pack_states(SimpleNamespace(outdir=folder), "page", "", context, None)
     page = f"""<!doctype html>
       <html lang="en" data-theme="light">
       <head><meta charset="utf-8"><title>Models</title>
@@ -34,10 +40,9 @@ def write_page(folder: Path, *widgets) -> str:
         <style>html[data-theme="dark"] body {{ background: #121212; color: #eee; }}</style>
         <script>matchMedia("(prefers-color-scheme: dark)").onchange = (dark) =>
           (document.documentElement.dataset.theme = dark.matches ? "dark" : "light");</script>
-        <script src="widgets.js"></script>
+        <script src="_static/widgets.js"></script>
       </head>
-      <body><main><h1>Models</h1>{views}</main>
-        <script {kind}-state+json">{state}</script>
+      <body><main><h1>Models</h1>{context["body"]}</main>
       </body></html>"""
     (folder / "page.html").write_text(page, encoding="utf-8")
     return (folder / "page.html").as_uri()

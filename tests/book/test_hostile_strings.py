@@ -13,12 +13,14 @@ import pytest
 import torch
 from conftest import ROOT, settle
 from ipywidgets.embed import embed_data
-from small_page import keep_inside
-from toys import unpacked
 
 from transformer_lib.models.gpt import GPT, GPTConfig
 from transformer_lib.show.page_models import TextWriter
 from transformer_lib.show.widgets import AttentionExplorer, slideshow
+
+sys.path.insert(0, str(ROOT / "book/_ext"))
+from house import keep_inside
+from toys import unpacked
 
 RUN = "window.ran=1;alert(1)"
 HOSTILE = [

@@ -13,7 +13,7 @@ from dataclasses import asdict, replace
 import nbformat
 import pytest
 import torch
-from conftest import PAGES, ROOT, SITE
+from conftest import PAGES, ROOT, SITE, settle
 from small_page import write_page
 from test_pages import search_for_barriers
 from toys import unpacked
@@ -401,6 +401,7 @@ def open_small(browser, small_page):
             "request", lambda r: tab.outside.append(r.url) if not r.url.startswith(home) else None
         )
         tab.goto(small_page)
+        settle(tab)
         tab.locator(".tlp").nth(1).wait_for()
         tab.writer, tab.reader = tab.locator(".tlp").all()
         opened.append(tab)

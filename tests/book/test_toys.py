@@ -47,7 +47,9 @@ def test_a_small_state_stays_in_the_page(tmp_path):
 def test_two_with_the_same_weights_share_a_file(tmp_path):
     made = page(tmp_path, a=widget(n=1), b=widget(n=2))
     (file,) = (tmp_path / FOLDER).iterdir()
-    assert [w["buffers"] for w in made["states"]] == 2 * [[{"path": ["data"], "file": file.stem}]]
+    assert [w["buffers"] for w in made["states"]] == 2 * [
+        [{"path": ["data"], "file": file.stem, "late": False}]
+    ]
     name, text = re.fullmatch(
         r'\(self\.tlFiles .*\)\["(\w+)"\] = "(.*)";\n', file.read_text("utf-8")
     ).groups()
