@@ -5,7 +5,7 @@ DERIVED = {
     1: ["layers.masks", "layers.attention"],
     2: ["layers.multi_head", "measure.maps.collect_attention"],
     3: ["layers.positions"],
-    4: ["layers.feed_forward", "layers.blocks"],
+    4: ["layers.dropout", "layers.feed_forward", "layers.blocks"],
     5: ["layers.encoder"],
     6: ["layers.decoder"],
     7: [

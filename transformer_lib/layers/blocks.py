@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from transformer_lib import checks
 from transformer_lib.layers.cache import KVCache
+from transformer_lib.layers.dropout import Dropout
 from transformer_lib.layers.multi_head import MultiHeadAttention
 
 
@@ -30,7 +31,7 @@ class _Layer(nn.Module):
         checks.function(norm=norm)
         checks.probability(dropout=dropout)
         checks.flag(norm_first=norm_first)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.norm_first = norm_first
 
     def _add(self, x: Tensor, norm: nn.Module, sublayer: Callable[[Tensor], Tensor]) -> Tensor:

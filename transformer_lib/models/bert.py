@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from transformer_lib import checks
 from transformer_lib.layers.blocks import EncoderLayer
+from transformer_lib.layers.dropout import Dropout
 from transformer_lib.layers.encoder import Encoder
 from transformer_lib.layers.feed_forward import ACTIVATIONS, FeedForward
 from transformer_lib.layers.masks import padding_mask_from_ids
@@ -107,7 +108,7 @@ class Bert(nn.Module):
         self.embedding = nn.Embedding(config.vocab_size, d_model)
         self.positions = LearnedPositions(config.max_len, d_model) if learned else None
         self.segments = nn.Embedding(config.num_segments, d_model) if config.num_segments else None
-        self.norm, self.dropout = norm(d_model), nn.Dropout(config.dropout)
+        self.norm, self.dropout = norm(d_model), Dropout(config.dropout)
         layers = [
             EncoderLayer(
                 MultiHeadAttention(
@@ -245,7 +246,7 @@ class Classifier(nn.Module):
         self.bert, self.pool = bert, pool
         d_model = bert.config.d_model
         self.pooler = nn.Linear(d_model, d_model) if pool == "first" else None
-        self.dropout, self.head = nn.Dropout(dropout), nn.Linear(d_model, num_classes)
+        self.dropout, self.head = Dropout(dropout), nn.Linear(d_model, num_classes)
         for module in (self.pooler, self.head):
             if module is not None:
                 module.apply(_initialise)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from transformer_lib import checks
 from transformer_lib.layers.blocks import EncoderLayer
+from transformer_lib.layers.dropout import Dropout
 from transformer_lib.layers.encoder import Encoder
 from transformer_lib.layers.feed_forward import ACTIVATIONS, FeedForward
 from transformer_lib.layers.multi_head import MultiHeadAttention
@@ -99,7 +100,7 @@ class DecisionTransformer(nn.Module):
         self.action_embedding = nn.Embedding(config.num_actions, d_model)
         self.positions = nn.Embedding(config.max_steps, d_model)
         norm = partial(nn.LayerNorm, eps=config.eps)
-        self.norm, self.dropout = norm(d_model), nn.Dropout(config.dropout)
+        self.norm, self.dropout = norm(d_model), Dropout(config.dropout)
         attention = partial(MultiHeadAttention, dropout=config.dropout, causal=True)
         layers = [
             EncoderLayer(

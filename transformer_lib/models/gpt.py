@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from transformer_lib import checks
 from transformer_lib.layers.blocks import EncoderLayer
 from transformer_lib.layers.cache import KVCache, check_cache
+from transformer_lib.layers.dropout import Dropout
 from transformer_lib.layers.encoder import Encoder
 from transformer_lib.layers.feed_forward import ACTIVATIONS, FeedForward
 from transformer_lib.layers.multi_head import MultiHeadAttention
@@ -132,7 +133,7 @@ class GPT(nn.Module):
         self.embedding = nn.Embedding(config.vocab_size, d_model)
         learned = config.positions == "learned"
         self.positions = LearnedPositions(config.max_len, d_model) if learned else None
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
         norm = partial(nn.RMSNorm, eps=config.eps)
         if config.norm == "layer":

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from transformer_lib import checks
+from transformer_lib.layers.dropout import Dropout
 from transformer_lib.layers.masks import check_mask, padding_mask_from_ids
 
 
@@ -156,7 +157,7 @@ class Recurrent(nn.Module):
         between = config.dropout if num_layers > 1 else 0.0
         self.source_embedding = nn.Embedding(config.source_vocab_size, d_model)
         self.target_embedding = nn.Embedding(config.target_vocab_size, d_model)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.encoder = nn.LSTM(
             d_model,
             d_model // 2,

@@ -17,6 +17,7 @@ from transformer_lib.layers.adaptive import embedding
 from transformer_lib.layers.blocks import DecoderLayer, EncoderLayer
 from transformer_lib.layers.cache import KVCache, check_cache
 from transformer_lib.layers.decoder import Decoder
+from transformer_lib.layers.dropout import Dropout
 from transformer_lib.layers.encoder import Encoder
 from transformer_lib.layers.feed_forward import ACTIVATIONS, FeedForward
 from transformer_lib.layers.masks import padding_mask_from_ids
@@ -149,7 +150,7 @@ class Transformer(nn.Module):
         if not config.share_embeddings:
             self.source_embedding = embedding(config.source_vocab_size, config.d_model)
         self.source_positions, self.target_positions = _positions(config), _positions(config)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
         attention = partial(MultiHeadAttention, config.d_model, config.num_heads)
         think = partial(FeedForward, config.d_model, config.d_ff, activation=config.activation)

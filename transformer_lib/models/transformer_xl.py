@@ -21,6 +21,7 @@ from transformer_lib import checks
 from transformer_lib.layers import adaptive
 from transformer_lib.layers.adaptive import AdaptiveEmbedding, AdaptiveOutput
 from transformer_lib.layers.cache import MemoryCache
+from transformer_lib.layers.dropout import Dropout
 from transformer_lib.layers.feed_forward import ACTIVATIONS, FeedForward
 from transformer_lib.layers.memory import MemoryLayer, Reach, check_memory, remember
 from transformer_lib.layers.positions import RelativePositions
@@ -138,7 +139,7 @@ class TransformerXL(nn.Module):
         else:
             self.embedding = adaptive.embedding(config.vocab_size, d_model)
             self.output_bias = nn.Parameter(torch.zeros(config.vocab_size))
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         u = v = None
         if config.share_biases:
             u, v = (nn.Parameter(torch.empty(d_model).normal_(std=0.02)) for _ in "uv")

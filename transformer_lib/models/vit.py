@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from transformer_lib import checks
 from transformer_lib.layers.blocks import EncoderLayer
+from transformer_lib.layers.dropout import Dropout
 from transformer_lib.layers.encoder import Encoder
 from transformer_lib.layers.feed_forward import ACTIVATIONS, FeedForward
 from transformer_lib.layers.multi_head import MultiHeadAttention
@@ -133,7 +134,7 @@ class ViT(nn.Module):
             self.positions = GridPositions(config.grid, d_model)
         norm = partial(nn.LayerNorm, eps=config.eps)
         self.embedding_norm = norm(d_model) if config.embedding_norm else nn.Identity()
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         layers = [
             EncoderLayer(
                 MultiHeadAttention(d_model, config.num_heads),
