@@ -50,6 +50,7 @@ def test_layers_do_not_share_their_keys():
     k2, _ = fill(cache, second, 2)
     assert torch.equal(cache.get(first)[0], k1)
     assert torch.equal(cache.get(second)[0], k2)
+    assert [cache.length_of(layer) for layer in (first, second)] == [3, 2]
 
 
 def test_a_new_cache_is_empty():

@@ -133,6 +133,13 @@ def test_windows_are_pieces_of_episodes():
         assert any(count == min(6, int(episodes.lengths[i])) for i in source)
 
 
+def test_what_fills_a_window_behind_a_short_episode_is_not_real():
+    lengths, nothing = torch.tensor([2, 5, 8]), torch.zeros(3, 8)
+    episodes = Episodes(torch.zeros(3, 8, 1), nothing.long(), nothing, lengths)
+    window = EpisodeWindows(episodes, context=6, batch_size=64)[0]
+    assert set(window.real.sum(dim=1).tolist()) == {2, 5, 6}
+
+
 def test_a_longer_episode_comes_the_more_often():
     lengths, nothing = torch.tensor([2, 8]), torch.zeros(2, 8)
     mine = torch.arange(2.0)[:, None, None].expand(2, 8, 1)  # of each, its number

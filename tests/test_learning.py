@@ -298,7 +298,7 @@ def test_logistic_regression_is_that_of_scikit_learn():
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
 
-    texts = [text for text, _ in ROWS] + ["dull but fine", "poor film fine film"]
+    texts = [text for text, _ in ROWS] + ["dull but fine", "poor film fine film film film film"]
     labels = [int(label == "good") for _, label in ROWS] + [0, 1]
     tokens = Tokens.of(texts, "words")
     ids = [tokens.encode(text) for text in texts]

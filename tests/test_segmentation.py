@@ -98,6 +98,7 @@ def test_its_class_layers_are_like_those_of_the_eyes():
         for name in ("backbone.encoder", "head.reader")
     )
     assert str(seen) == str(read)
+    assert read.feed_forward.activation == "relu"  # of which the text says nothing
     assert read.norm1.eps == 1e-3
     assert read.dropout.p == 0.25
 

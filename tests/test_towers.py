@@ -30,8 +30,9 @@ def test_all_cosines_and_names_are_there_and_the_best_is_said():
 def test_a_square_is_as_large_as_its_cosine():
     svg = drawn().svg()
     assert 'width="30" height="30"' in svg  # the largest
-    side = 30 * (0.1 / 0.9) ** 0.5
-    assert f'width="{side:g}"' in svg
+    for cosine in (0.05, 0.2, 0.6):
+        side = 30 * (cosine / 0.9) ** 0.5
+        assert f'width="{side:g}" height="{side:g}"' in svg
 
 
 def test_ink_stands_where_the_pixels_are():

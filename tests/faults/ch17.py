@@ -31,7 +31,7 @@ FAULTS = [
     _loss(
         "under autocast the cosines are rounded",
         "enabled=False):",
-        "enabled=torch.is_autocast_enabled()):",
+        "enabled=torch.is_autocast_enabled(a.device.type)):",
         "autocast_does_not_round_the_cosines",
     ),
     _model(

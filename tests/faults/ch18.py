@@ -30,7 +30,7 @@ FAULTS = [
     _model(
         "the tokens are mixed as features",
         "torch.stack(tokens, dim=2)",
-        "torch.stack(tokens, dim=3).transpose(2, 3).reshape(*actions.shape, 3, -1)",
+        "torch.stack(tokens, dim=3).reshape(*actions.shape, 3, -1)",
         "it_equals_hugging_faces",
     ),
     _model(
@@ -157,7 +157,7 @@ FAULTS = [
         "filling counts as real",
         "real = steps < lengths[:, None]",
         "real = steps <= lengths[:, None]",
-        "windows_are_pieces_of_episodes",
+        "what_fills_a_window_behind_a_short_episode_is_not_real",
     ),
     _pole(
         "weights of another width are taken",

@@ -512,6 +512,13 @@ FAULTS = [
         ".log_softmax(dim=-1).float()",
         "beams_are_ranked_in_float32",
     ),
+    Fault(
+        "dropout: in evaluation, not in training",
+        "layers/dropout.py",
+        "if self.training else x",
+        "if not self.training else x",
+        "test_contract.py::test_dropout_falls_in_training_only",
+    ),
     _generation(
         "beam: nothing is given up",
         "log_p.masked_fill(hopeless & ~ended, -math.inf)",
@@ -808,7 +815,7 @@ FAULTS = [
         "            while batch is not _END:\n"
         "                yield batch\n"
         "                if True:",
-        "test_training.py::test_iterables_without_index_go_on_where_they_were",
+        "test_training.py::test_iterables_that_draw_each_batch_go_on_where_they_were",
     ),
     Fault(
         "training: sums are divided by the counts of the last batch",
@@ -886,8 +893,8 @@ FAULTS = [
     ),
     _weights(
         "saving: only their owner may read the weights",
-        "    partial.chmod(mode)\n",
-        "",
+        "partial.chmod(mode)",
+        "pass",
         "files_get_the_mode_that_the_umask_gives",
     ),
     _checkpoints(
