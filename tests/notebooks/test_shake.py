@@ -48,7 +48,7 @@ def test_noise_is_of_its_size_and_takes_no_number_from_torchs_stream():
     assert said[1] == "True True"
 
 
-@pytest.mark.parametrize("variant", ["AVX2", "SSE"])
+@pytest.mark.parametrize("variant", shake.BY_DEFAULT)
 def test_a_processor_without_avx512_has_no_products_of_bfloat16(variant):
     said, _ = weights(**shake.VARIANTS[variant])
     assert said[0].startswith("False")
@@ -75,11 +75,11 @@ def test_what_leaves_its_tolerance_is_told_and_what_has_too_much(tmp_path):
     ]
     path = tmp_path / "02_toy.ipynb"
     nbformat.write(new_notebook(cells=cells), path)
-    lines, seen = shake.shake(path, "AVX2")
+    lines, seen = shake.shake(path, "AVX2, two threads")
     assert [line.split("\n")[0] for line in lines] == [
-        "02_toy, In [2], AVX2: 0.50 became 0.52, allowed are 0.01",
-        "02_toy, In [6], AVX2: other words",
-        "02_toy, In [7], AVX2: 1 outputs became 0",
+        "02_toy, In [2], AVX2, two threads: 0.50 became 0.52, allowed are 0.01",
+        "02_toy, In [6], AVX2, two threads: other words",
+        "02_toy, In [7], AVX2, two threads: 1 outputs became 0",
     ]
     assert seen == pytest.approx({2: 0.02, 3: 0.02, 4: 0.02})
     wide = shake.too_wide(path, seen)
@@ -89,8 +89,8 @@ def test_what_leaves_its_tolerance_is_told_and_what_has_too_much(tmp_path):
 def test_a_chapter_that_raises_is_told(tmp_path):
     path = tmp_path / "02_toy.ipynb"
     nbformat.write(new_notebook(cells=[new_code_cell("1 / 0")]), path)
-    (line,), seen = shake.shake(path, "two threads")
-    assert line.startswith("02_toy, two threads:")
+    (line,), seen = shake.shake(path, "as it is")
+    assert line.startswith("02_toy, as it is:")
     assert "ZeroDivisionError" in line
     assert not seen
 
