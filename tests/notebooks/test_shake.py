@@ -129,5 +129,5 @@ def test_changed_is_what_differs_from_where_the_branch_left_main(tmp_path):
 
 
 def test_the_environment_leads_to_the_other_cpu():
-    folder = shake.environment("noise")["PYTHONPATH"].split(os.pathsep)[0]
+    folder = shake.environment("as it is")["PYTHONPATH"].split(os.pathsep)[0]
     assert (Path(folder) / "sitecustomize.py").is_file()
