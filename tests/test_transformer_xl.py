@@ -514,5 +514,5 @@ def test_a_cache_of_another_batch_is_refused():
     model = model_of(SMALL)
     cache = model.read(ids(2, 4))[1]
     assert isinstance(cache, KVCache)
-    with pytest.raises(ValueError, match="k must fit the cache"):
+    with pytest.raises(ValueError, match="k and v must fit the cache"):
         model.read(ids(3, 4), cache)

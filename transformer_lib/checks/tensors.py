@@ -49,7 +49,8 @@ def features(name: str, value: Tensor, width: int, *, like: Tensor, dims: int | 
     Raises:
         ValueError: if they are not.
     """
-    tensor(**{name: value})
+    if not isinstance(value, Tensor):
+        raise ValueError(f"{name} must be a tensor, got {type(value).__name__}")
     if value.dim() != (dims or value.dim()) or value.dim() < 1 or value.size(-1) != width:
         shape = "…" if dims is None else "batch, len"
         raise ValueError(f"{name} must be ({shape}, d_model = {width}), got {tuple(value.shape)}")

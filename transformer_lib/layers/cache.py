@@ -73,7 +73,8 @@ class KVCache:
             self._buffers[layer] = k[:, :, :0], v[:, :, :0]
         keys, values = self._buffers[layer]
         if new > keys.size(-2):
-            room = 2 * new - keys.size(-2)
+            length = 2 * new if old else new  # a context never grows, and beams copy all room
+            room = length - keys.size(-2)
             keys, values = (F.pad(x, (0, 0, 0, room)) for x in (keys, values))
             self._buffers[layer] = keys, values
         keys[:, :, old:new], values[:, :, old:new] = k, v
@@ -159,19 +160,17 @@ class KVCache:
                 f"k and v must be (batch, heads, new_len, head_dim) of one type, "
                 f"got {tuple(k.shape)} of {k.dtype} and {tuple(v.shape)} of {v.dtype}"
             )
-        if layer not in self._buffers:
-            return
-        for name, kept, new in zip("kv", self._buffers[layer], (k, v), strict=True):
-            if _kind(kept) != _kind(new):
-                raise ValueError(
-                    f"{name} must fit the cache, (batch, heads, head_dim, dtype, device) = "
-                    f"{_kind(kept)}, got {_kind(new)}"
-                )
+        kept, new = _kind(*self._buffers.get(layer, (k, v))), _kind(k, v)
+        if kept != new:
+            raise ValueError(
+                f"k and v must fit the cache, (batch, heads, width of k, of v, dtype, device) = "
+                f"{kept}, got {new}"
+            )
 
 
-def _kind(x: Tensor) -> tuple:
-    batch, heads, _, width = x.shape
-    return batch, heads, width, x.dtype, x.device
+def _kind(k: Tensor, v: Tensor) -> tuple:
+    batch, heads, _, width = k.shape
+    return batch, heads, width, v.size(-1), k.dtype, k.device
 
 
 def check_cache(cache: KVCache | None) -> None:
