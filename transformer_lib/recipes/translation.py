@@ -195,7 +195,6 @@ TRIALS = {
         RECIPE,
         data=lambda: with_pieces(load_captions()),
         model=lambda data: make_model(data, dropout=0.3),
-        steps=15_000,
         parts=("test",),
     )
 }
