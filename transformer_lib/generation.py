@@ -256,7 +256,7 @@ def _check_model(model: Writer) -> None:
 
 
 def _chosen(choose: Callable[[Tensor], Tensor], logits: Tensor) -> Tensor:
-    tokens = choose(numbers(logits))
+    tokens = choose(logits if choose is greedy else numbers(logits))  # greedy looks itself
     if not isinstance(tokens, Tensor) or tokens.shape != logits.shape[:1]:
         found = tuple(tokens.shape) if isinstance(tokens, Tensor) else repr(tokens)
         raise ValueError(f"choose must return {tuple(logits.shape[:1])} tokens, got {found}")
