@@ -311,6 +311,23 @@ def test_logistic_regression_is_that_of_scikit_learn():
     torch.testing.assert_close(ours.probabilities(ids), wanted, atol=2e-3, rtol=0)
 
 
+def test_tfidf_is_that_of_scikit_learn():
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    rows = [torch.tensor(row) for row in ([4, 4, 4, 5], [4, 6, 6], [5, 7])]
+    table = TfIdf(8, 1)
+    table.fit(rows)
+    places, weights, starts = table.bags(rows)
+    ours = torch.zeros(3, 4)
+    for row, part in enumerate(
+        zip(places.tensor_split(starts[1:]), weights.tensor_split(starts[1:]), strict=True)
+    ):
+        ours[row, part[0]] = part[1]
+    texts = [" ".join(f"w{i}" for i in row.tolist()) for row in rows]
+    theirs = TfidfVectorizer(sublinear_tf=True).fit_transform(texts).toarray()
+    torch.testing.assert_close(ours, torch.tensor(theirs).float())
+
+
 def test_tfidf_is_of_length_one_and_ignores_unseen_grams():
     table = TfIdf(10, 2)
     table.fit([torch.tensor([4, 5]), torch.tensor([4, 6])])

@@ -92,13 +92,13 @@ def test_a_model_with_class_tokens_is_its_parts_one_after_another():
 
 
 def test_its_class_layers_are_like_those_of_the_eyes():
-    config = replace(EYES, activation="relu", dropout=0.25, eps=1e-3)
+    config = replace(EYES, activation="quick_gelu", dropout=0.25, eps=1e-3)
     seen, read = (
         Segmenter(SegmenterConfig(6, class_layers=1), ViT(config)).get_submodule(name).layers[0]
         for name in ("backbone.encoder", "head.reader")
     )
     assert str(seen) == str(read)
-    assert read.feed_forward.activation == "relu"  # of which the text says nothing
+    assert read.feed_forward.activation == "quick_gelu"  # of which the text says nothing
     assert read.norm1.eps == 1e-3
     assert read.dropout.p == 0.25
 

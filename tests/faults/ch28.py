@@ -74,7 +74,7 @@ FAULTS = [
         "the count of a word does not go through the logarithm",
         "weights = (1 + counts.float().log()) * self.idf[places]",
         "weights = counts.float() * self.idf[places]",
-        OF_SCIKIT,
+        "tfidf_is_that_of_scikit_learn",
     ),
     _tables(
         "the texts are not smoothed by one",
