@@ -815,7 +815,7 @@ FAULTS = [
         "            while batch is not _END:\n"
         "                yield batch\n"
         "                if True:",
-        "test_training.py::test_iterables_that_draw_each_batch_go_on_where_they_were",
+        "test_training.py::test_iterables_that_draw_on_go_on_where_they_were",
     ),
     Fault(
         "training: sums are divided by the counts of the last batch",
