@@ -1144,7 +1144,7 @@ FAULTS = [
         "batches: those left over are seen, in a batch that is too small",
         "            order = order[: self.steps_per_epoch * self.batch_size]\n",
         "",
-        "batches_are_full_where_the_size_does_not_divide",
+        "pairs_are_as_they_always_were",
     ),
     _pairs(
         "batches: short words first, long words last",
