@@ -118,6 +118,28 @@ def test_nothing_runs_over_the_edge_of_a_phone(tab):
         tab.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
 
 
+# Code and print that go on beyond the edge, without a shadow there.
+UNSEEN = """() => [...document.querySelectorAll("div.cell_input pre, div.cell_output pre")]
+  .filter((box) => box.checkVisibility() && box.scrollWidth > box.clientWidth + 1)
+  .filter((box) => !getComputedStyle(box).backgroundImage.includes("linear-gradient"))
+  .map((box) => box.textContent.slice(0, 40))"""
+# Letters of plots below 9 px, where the plot could be wider.
+SMALL = """() => [...document.querySelectorAll(".plot")].flatMap((plot) => {
+  const scale = plot.getBoundingClientRect().width / plot.viewBox.baseVal.width;
+  if (!plot.checkVisibility() || scale > 1.33) return [];
+  return [...plot.querySelectorAll("text, tspan")]
+    .filter((text) => parseFloat(getComputedStyle(text).fontSize) * scale < 8.95)
+    .map((text) => text.textContent);
+})"""
+
+
+def test_what_goes_on_beyond_the_edge_of_a_phone_shows_it_and_plots_are_legible(tab):
+    tab.set_viewport_size({"width": 390, "height": 800})
+    tab.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+    assert tab.evaluate(UNSEEN) == []
+    assert tab.evaluate(SMALL) == []
+
+
 @every_page
 def test_page_is_light(page):
     path = SITE / page
