@@ -156,6 +156,31 @@ def test_the_first_toy_waits_for_few_scripts(page):
     assert sum((path.parent / unquote(name)).stat().st_size for name in scripts) <= BLOCKING
 
 
+# A box that is hidden would be laid out to be measured, and the page would wait for it.
+NOTE_HIDDEN = """
+  self.hidden = [];
+  const { get } = Object.getOwnPropertyDescriptor(Element.prototype, "scrollWidth");
+  Object.defineProperty(Element.prototype, "scrollWidth", { configurable: true, get() {
+    if (!this.checkVisibility()) hidden.push(this.className || this.tagName);
+    return get.call(this);
+  } });
+"""
+
+
+@pytest.mark.parametrize("page", ["notebooks/04_blocks.html", "notebooks/14_vit.html"])
+def test_nothing_hidden_is_measured(open_page, page):
+    for width in (1280, 390):
+        tab = open_page(page, width=width, before=NOTE_HIDDEN)
+        tab.locator("details.deep > summary").first.click()
+        tab.wait_for_timeout(400)  # the theme measures after changes, too
+        assert tab.evaluate("hidden") == []
+        tab.close()
+
+
+def test_what_stands_below_a_toy_is_seen_when_it_is_drawn(tab):
+    assert tab.locator(".waits").count() == 0
+
+
 def test_page_loads_little(tab):
     names = " ".join(name for name, _ in tab.loaded)
     assert "fontawesome.js" not in names
