@@ -127,12 +127,31 @@ def test_a_drawing_stays_on_its_sheet(canvas):
         assert float(rect.get("x")) + float(rect.get("width")) <= width
         assert float(rect.get("y")) + float(rect.get("height")) <= height
     for text in svg.iter(f"{SVG}text"):
-        x, kind = float(text.get("x")), text.get("class").split()
-        # A character of the monospaced 12 px is 7.2 wide, one of the 13 px at most 8 on average.
-        long = len(text.text) * (7.2 if "shape" in kind else 8)
-        start = x if "left" in kind else x - long if "right" in kind else x - long / 2
+        start, end = extent(text)
         assert start >= -2, text.text
-        assert start + long <= width + 2, text.text
+        assert end <= width + 2, text.text
+
+
+def extent(text: ET.Element) -> tuple[float, float]:
+    """Where a line of text begins and ends, at most."""
+    x, kind = float(text.get("x")), text.get("class").split()
+    # A character of the monospaced 12 px is 7.2 wide, one of the 13 px at most 8 on average.
+    long = len(text.text) * (7.2 if "shape" in kind else 8)
+    start = x if "left" in kind else x - long if "right" in kind else x - long / 2
+    return start, start + long
+
+
+@every
+def test_no_frame_runs_through_a_word(canvas):
+    svg = ET.fromstring(canvas.svg())
+    for frame in svg.iter(f"{SVG}rect"):
+        if frame.get("class") != "frame":
+            continue
+        x, y, width, height = (float(frame.get(a)) for a in ("x", "y", "width", "height"))
+        for text in svg.iter(f"{SVG}text"):
+            if y <= float(text.get("y")) <= y + height:
+                start, end = extent(text)
+                assert not any(start < side < end for side in (x, x + width)), text.text
 
 
 @every

@@ -6,6 +6,7 @@ nothing but its tags.
 - A heading's cell that is tagged `deep` begins a section that the page folds.
 - A cell of nothing but imports is folded to one line that says how many there are.
 - A cell of nothing but assertions and prints is folded under what it printed.
+- What is first seen stands above the code that leads to it, which is in one fold with its own.
 - Under the title: the minutes to read the core and all, the time to run, the chapters it needs.
 """
 
@@ -58,9 +59,36 @@ def as_page(notebook: dict, name: str) -> dict:
                 continue
             prompts = {"code_prompt_show": show, "code_prompt_hide": hide}
             cell["metadata"].setdefault("mystnb", {}).update(prompts)  # beside a figure's alt
+    show_first(cells)
     title, _, rest = cells[0]["source"].partition("\n")
     cells[0]["source"] = f"{title}\n\n{{.facts}}\n{line}\n{rest}"
     return notebook
+
+
+def show_first(cells: list[dict]) -> None:
+    """Take the code in front of the first cell that shows something below it.
+
+    Where the cell's own code is folded, the rest joins it there, in the order in which it runs.
+    """
+    at = next((i for i, cell in enumerate(cells) if cell.get("outputs")), 0)
+    start = at
+    while start and cells[start - 1]["cell_type"] == "code":
+        start -= 1
+    before, first = cells[start:at], cells[at]
+    if not before:
+        return
+    if "hide-input" not in first["metadata"]["tags"]:
+        cells[start : at + 1] = [first, *before]
+        return
+    code = [*before, first]
+    first["source"] = "\n\n".join(cell["source"].strip() for cell in code)
+    lines = len(first["source"].splitlines())
+    for verb in ("Show", "Hide"):
+        name = f"code_prompt_{verb.lower()}"
+        first["metadata"].setdefault("mystnb", {})[name] = (
+            f"{verb} the code up to here, {lines} lines"
+        )
+    cells[start : at + 1] = [first]
 
 
 def folded(text: str, outputs: list) -> tuple[str, str] | None:

@@ -22,13 +22,15 @@ CLASS = re.compile(r"\.((?:\\.|[-\w])+)")
 WORD = re.compile(r"[-\w]+")
 
 # It asks each box for its size and writes to it, by turns, and the browser lays out the page each
-# time: first all questions, then what has changed.
+# time, and each fold for what is hidden in it: first all questions, to what is seen, then what has
+# changed.
 BY_TURNS = re.compile(
     r"document\.querySelectorAll\((\[[^\]]*\]\.join\(\", \"\))\)"
     r"\.forEach\((\w)=>\{\2\.tabIndex=([^{}]*?)\?0:-1\}\)"
 )
 IN_TWO_STEPS = (
-    r"[...document.querySelectorAll(\1)].map(\2=>[\2,\3?0:-1])"
+    r"[...document.querySelectorAll(\1)].filter(\2=>\2.checkVisibility())"
+    r".map(\2=>[\2,\3?0:-1])"
     r".forEach(([\2,to])=>{\2.tabIndex!==to&&(\2.tabIndex=to)})"
 )
 

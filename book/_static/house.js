@@ -37,19 +37,18 @@ document.addEventListener("click", (event) => {
     document.getElementById("pst-secondary-sidebar-modal").close();
 });
 
-// Figures that are wider than a phone scroll in a box of their own, which must take the focus.
-addEventListener("load", () => {
-  const boxes = [...document.querySelectorAll("div.cell_output:has(> .plot)")];
-  for (const box of boxes.filter((box) => box.scrollWidth > box.clientWidth)) box.tabIndex = 0;
-});
-
-// Code that scrolls must take the focus; the theme only looks at what is unfolded at first.
+// What is wider than its box scrolls in it, and must take the focus. The theme looks at code and tables
+// when the page has come; plots, and what is unfolded, come here. What is hidden is not asked: the
+// browser would lay it out for the answer.
+function reach(within, kinds) {
+  const seen = [...within.querySelectorAll(kinds)].filter((box) => box.checkVisibility());
+  for (const box of seen.filter((box) => box.scrollWidth > box.clientWidth)) box.tabIndex = 0;
+}
+const PLOTS = "div.cell_output:has(> .plot)";
+addEventListener("load", () => reach(document, PLOTS));
 document.addEventListener(
   "toggle",
-  (event) => {
-    const boxes = [...event.target.querySelectorAll("pre")];
-    for (const code of boxes.filter((code) => code.scrollWidth > code.clientWidth)) code.tabIndex = 0;
-  },
+  (event) => reach(event.target, `${PLOTS}, pre, .pst-scrollable-table-container`),
   true,
 );
 

@@ -7,14 +7,24 @@
   const ROOT = new URL(".", document.currentScript.src);
 
   function bytes(base64) {
+    if (Uint8Array.fromBase64) return Uint8Array.fromBase64(base64);
     const text = atob(base64);
     const array = new Uint8Array(text.length);
     for (let i = 0; i < text.length; i++) array[i] = text.charCodeAt(i);
     return array;
   }
 
-  const inflated = (base64) => new Response(
-    new Blob([bytes(base64)]).stream().pipeThrough(new DecompressionStream("deflate"))).arrayBuffer();
+  // All in one go: what asked the browser for a file or a task would wait for the rest of the page.
+  async function inflated(base64) {
+    const { readable, writable } = new DecompressionStream("deflate");
+    const writer = writable.getWriter(), reader = readable.getReader(), parts = [];
+    writer.write(bytes(base64));
+    writer.close();
+    for (let part; !(part = await reader.read()).done; ) parts.push(part.value);
+    const whole = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
+    parts.reduce((at, part) => (whole.set(part, at), at + part.length), 0);
+    return whole.buffer;
+  }
 
   // A script beside the pages leaves what it holds in tlFiles. A page from a folder can read no other.
   const files = new Map();
@@ -65,10 +75,8 @@
 
   const modules = new Map(); // by their text: widgets of one kind share it
   function load(text) {
-    if (!modules.has(text)) {
-      const address = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
-      modules.set(text, import(address).finally(() => URL.revokeObjectURL(address)));
-    }
+    if (!modules.has(text))
+      modules.set(text, import(`data:text/javascript;charset=utf-8,${encodeURIComponent(text)}`));
     return modules.get(text);
   }
 
@@ -87,6 +95,17 @@
     return box;
   }
 
+  // What stands below a place keeps out of sight until it is drawn (custom.css): its boxes know.
+  const VIEW = 'script[type$="widget-view+json"]';
+  const UNDRAWN = `${VIEW}:not(.drawn, .later)`;
+  function* boxes(place) {
+    for (let box = place; (box = box.parentElement?.closest(".cell, section, details")); ) yield box;
+  }
+  const wait = (place) => { for (const box of boxes(place)) box.classList.add("waits"); };
+  const rest = (place) => {
+    for (const box of boxes(place)) box.classList.toggle("waits", !!box.querySelector(UNDRAWN));
+  };
+
   async function draw(place, saved, box = room(place)) {
     try {
       const el = document.createElement("div");
@@ -101,10 +120,10 @@
     } finally {
       box.style.minHeight = "";
       place.classList.add("drawn");
+      rest(place);
     }
   }
 
-  const VIEW = 'script[type$="widget-view+json"]';
   const drawn = [];
   let queue = touched;
 
@@ -113,7 +132,7 @@
     let place = document.currentScript;
     while (!place.matches(VIEW)) place = place.previousElementSibling;
     const drawing = async (box) => draw(place, await unpacked(saved), box);
-    if (!isLater) return drawn.push(drawing());
+    if (!isLater) return wait(place), drawn.push(drawing());
     place.classList.add("later");
     const box = room(place, "28rem");
     queue = queue.then(() => Promise.allSettled(drawn)).then(() => drawing(box)); // weights are shared

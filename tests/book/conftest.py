@@ -106,18 +106,19 @@ def toy_tab(browser, toy, tmp_path, request):
 
 @pytest.fixture(scope="session")
 def open_page(browser, address):
-    """`open_page(page, scheme, width, touch)`: a page that has settled, with what it did noted.
+    """`open_page(page, scheme, width, touch, before)`: a page that has settled, what it did noted.
 
     The page gets three lists: `.errors` (console and exceptions), `.failed` (requests that failed
     or were refused) and `.outside` (requests that left this site); and `.moved`, how much of it
     moved while it loaded. It has been touched: what it loaded before that is `.loaded`, pairs of
-    name and bytes. The caller closes it.
+    name and bytes. `before` is a script that runs before those of the page. The caller closes it.
     """
 
-    def visit(page, scheme="http", width=1280, touch=False):
+    def visit(page, scheme="http", width=1280, touch=False, before=""):
         tab = browser.new_page(
             viewport={"width": width, "height": 900}, reduced_motion="reduce", has_touch=touch
         )
+        tab.add_init_script(before)
         tab.errors, tab.failed, tab.outside = [], [], []
         home = (address(scheme, ""), "data:", "blob:")
 

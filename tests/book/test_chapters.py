@@ -103,6 +103,32 @@ def test_a_fold_says_what_its_code_makes(text, outputs, said):
     }
 
 
+SEEN = [new_output("display_data", data={"text/html": "<svg></svg>"})]
+
+
+def shown(*cells) -> list[dict]:
+    """What follows the title of a page of these cells."""
+    return chapters.as_page(chapter(*cells), "07_some")["cells"][1:]
+
+
+def test_what_is_first_seen_stands_above_all_code():
+    first = new_code_cell("draw(x)", outputs=SEEN, metadata={"tags": ["hide-input"]})
+    (made,) = shown(new_code_cell("import torch"), new_code_cell("x = 3"), first)
+    assert made["source"] == "import torch\n\nx = 3\n\ndraw(x)"
+    assert made["outputs"]
+    assert made["metadata"]["mystnb"]["code_prompt_show"] == "Show the code up to here, 5 lines"
+
+
+def test_open_code_stays_with_what_it_shows_and_what_leads_to_it_comes_after():
+    made = shown(new_code_cell("import torch"), new_code_cell("draw()", outputs=SEEN))
+    assert [cell["source"] for cell in made] == ["draw()", "import torch"]
+
+
+def test_a_page_that_shows_nothing_keeps_its_order():
+    made = shown(new_code_cell("import torch"), new_code_cell("x = 3"))
+    assert [cell["source"] for cell in made] == ["import torch", "x = 3"]
+
+
 def test_what_is_tagged_deep_begins_with_a_heading():
     with pytest.raises(ValueError, match="07_some: a cell tagged deep must begin with a heading"):
         chapters.as_page(chapter(deep("Text.\n\n## More")), "07_some")

@@ -29,6 +29,15 @@ def test_it_is_as_large_as_it_says(plot):
     assert ' width="288" height="192"' in plot
 
 
+@pytest.mark.parametrize(("points", "pixels"), [(6, 288), (7, 278), (10, 194)])
+def test_it_says_how_wide_it_is_where_its_smallest_letters_are_legible(points, pixels):
+    fig = plt.figure(figsize=(3, 2))
+    fig.text(0.1, 0.1, "small", fontsize=points)
+    fig.text(0.1, 0.5, "large", fontsize=12)
+    plt.close(fig)
+    assert f"--legible: {pixels}px" in vector.drawn(fig, "")
+
+
 def test_its_style_is_for_it_alone(plot):
     assert "<style" not in plot
     assert "<metadata" not in plot

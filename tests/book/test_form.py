@@ -59,6 +59,7 @@ MEASURE = """() => {
   return {
     drawing: first(".cell_output svg:not(.plot)"),
     toy: first("[data-play], .cell_output .widget-subarea"),
+    fold: first("details > summary"),
     screens: document.documentElement.scrollHeight / innerHeight,
   };
 }"""
@@ -84,6 +85,7 @@ def test_a_drawing_and_a_toy_come_at_once_and_the_page_is_short(open_page, name)
     tab.close()
     assert found["drawing"] <= FIRST, found
     assert found["toy"] <= FIRST, found
+    assert min(found["drawing"], found["toy"]) <= found["fold"], found  # before any line of code
     assert found["screens"] <= SCREENS, found
 
 

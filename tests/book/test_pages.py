@@ -118,6 +118,28 @@ def test_nothing_runs_over_the_edge_of_a_phone(tab):
         tab.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
 
 
+# Code and print that go on beyond the edge, without a shadow there.
+UNSEEN = """() => [...document.querySelectorAll("div.cell_input pre, div.cell_output pre")]
+  .filter((box) => box.checkVisibility() && box.scrollWidth > box.clientWidth + 1)
+  .filter((box) => !getComputedStyle(box).backgroundImage.includes("linear-gradient"))
+  .map((box) => box.textContent.slice(0, 40))"""
+# Letters of plots below 9 px, where the plot could be wider.
+SMALL = """() => [...document.querySelectorAll(".plot")].flatMap((plot) => {
+  const scale = plot.getBoundingClientRect().width / plot.viewBox.baseVal.width;
+  if (!plot.checkVisibility() || scale > 1.33) return [];
+  return [...plot.querySelectorAll("text, tspan")]
+    .filter((text) => parseFloat(getComputedStyle(text).fontSize) * scale < 8.95)
+    .map((text) => text.textContent);
+})"""
+
+
+def test_what_goes_on_beyond_the_edge_of_a_phone_shows_it_and_plots_are_legible(tab):
+    tab.set_viewport_size({"width": 390, "height": 800})
+    tab.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+    assert tab.evaluate(UNSEEN) == []
+    assert tab.evaluate(SMALL) == []
+
+
 @every_page
 def test_page_is_light(page):
     path = SITE / page
@@ -132,6 +154,31 @@ def test_the_first_toy_waits_for_few_scripts(page):
     text = path.read_text(encoding="utf-8")
     scripts = re.findall(r'<script(?![^>]*\b(?:async|defer)\b)[^>]*\bsrc="([^"?]+)', text)
     assert sum((path.parent / unquote(name)).stat().st_size for name in scripts) <= BLOCKING
+
+
+# A box that is hidden would be laid out to be measured, and the page would wait for it.
+NOTE_HIDDEN = """
+  self.hidden = [];
+  const { get } = Object.getOwnPropertyDescriptor(Element.prototype, "scrollWidth");
+  Object.defineProperty(Element.prototype, "scrollWidth", { configurable: true, get() {
+    if (!this.checkVisibility()) hidden.push(this.className || this.tagName);
+    return get.call(this);
+  } });
+"""
+
+
+@pytest.mark.parametrize("page", ["notebooks/04_blocks.html", "notebooks/14_vit.html"])
+def test_nothing_hidden_is_measured(open_page, page):
+    for width in (1280, 390):
+        tab = open_page(page, width=width, before=NOTE_HIDDEN)
+        tab.locator("details.deep > summary").first.click()
+        tab.wait_for_timeout(400)  # the theme measures after changes, too
+        assert tab.evaluate("hidden") == []
+        tab.close()
+
+
+def test_what_stands_below_a_toy_is_seen_when_it_is_drawn(tab):
+    assert tab.locator(".waits").count() == 0
 
 
 def test_page_loads_little(tab):

@@ -884,11 +884,15 @@ def test_the_models_of_the_book_run_from_a_file(open_page, page):
             assert reading(model).startswith("It reads ")
         elif model.get_attribute("aria-label") == "Words to strike out":
             word, said = model.locator(".tlp-strike button").last, model.locator(".tlp-said")
+            weighed = model.locator(".tlp-speed").get_by_text("ms")
+            weighed.wait_for()
             before = said.text_content()
             word.click()
             assert word.get_attribute("aria-pressed") == "true"
+            weighed.wait_for()
             assert said.text_content() != before
             press(model, "All words back")
+            weighed.wait_for()
             assert said.text_content() == before
             model.locator("input").fill("good " * 45)
             said.get_by_text("It reads the first 40 words.").wait_for()

@@ -12,7 +12,15 @@ from transformer_lib.show.canvas import Canvas
 from transformer_lib.show.products import draw_products
 from transformer_lib.show.runs import Event, Run, watch
 from transformer_lib.show.steps import attends, attention_steps, behind, factors_of, query_of
-from transformer_lib.show.streams import Column, alike, put, segments, shape_of, weights_said
+from transformer_lib.show.streams import (
+    Column,
+    alike,
+    from_elsewhere,
+    put,
+    segments,
+    shape_of,
+    weights_said,
+)
 
 
 def attention(formula: Callable, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None):
@@ -241,7 +249,9 @@ def stack(module: nn.Module, *inputs: Tensor, **named) -> Canvas:
         )
         + f". {weights_said(run.parts())}",
     )
-    column = Column(c, stream=40, middle=204, width=220)
+    inner = [part for layer in run.parts() for part in run.parts(layer.name)]
+    narrow = any(from_elsewhere(part) is not None for part in inner)  # room for what comes in
+    column = Column(c, stream=40, middle=174 if narrow else 204, width=160 if narrow else 220)
     column.begin(f"x {_axes(inputs[0])}")
     column.draw_stack(run, run.parts())
     column.end(shape_of(run.got))

@@ -64,6 +64,11 @@ def _signature(run: Run, part: Event):
     ]
 
 
+def from_elsewhere(part: Event) -> Tensor | None:
+    """What a part reads beside the stream, as a decoder's layer reads the context."""
+    return next((t for t in part.tensors[1:] if not same(t, part.tensors[0])), None)
+
+
 class Column:
     """A stream that runs down a canvas, with boxes on it and beside it.
 
@@ -91,7 +96,7 @@ class Column:
         self.side = 1 if middle > stream else -1
         self.small, self.height = small, 28 if small else 42
         self.links, self.lit = links or {}, lit
-        self.y = 0.0
+        self.y, self.framed = 0.0, False
         self.readers: list[tuple[float, float]] = []  # boxes that read from another stream
 
     def begin(self, text: str) -> None:
@@ -131,7 +136,9 @@ class Column:
                 continue
             top = self.y + 6
             self._down(26)
+            self.framed = True
             self.draw(segments(part.tensors[0], inner, part.got))
+            self.framed = False
             self._down(14)
             near = self.stream - 18 * self.side
             far = self.middle + self.side * (self.width / 2 + 8)
@@ -156,7 +163,7 @@ class Column:
         c.line((self.stream, fork), (middle, fork), tip=False)
         self.y = fork
         for part in parts:
-            other = next((t for t in part.tensors[1:] if not same(t, part.tensors[0])), None)
+            other = from_elsewhere(part)
             gap = 12 if self.small else 32 if other is not None else 18
             c.line((middle, self.y), (middle, self.y + gap))
             self.y += gap + self.height / 2
@@ -165,7 +172,11 @@ class Column:
                 self.readers.append((edge, self.y))
                 if not self.small:
                     name = next(key for key, value in part.given.items() if value is other)
-                    c.text(356, self.y - 32, f"{name} {shape_of(other)}", "shape right")
+                    label = [f"{name} {shape_of(other)}"]
+                    if self.framed:  # beside the frame, not on its line
+                        label = [name, shape_of(other)]
+                    for up, line in enumerate(reversed(label)):
+                        c.text(356, self.y - 32 - 15 * up, line, "shape right")
                     c.line((356, self.y - 22), (356, self.y), (edge + self.side, self.y))
             self._put(part, middle, self.width)
             self.y += self.height / 2

@@ -28,6 +28,8 @@ _LIKE_THEM = {
 }
 _NAMES = re.compile(r'(?<=<g) id="[^"]*"')  # "axes_1" in every plot, and nothing refers to it
 _PATH = re.compile(r'(?<= d=")[^"]*')
+_SIZE = re.compile(r"font(?:-size)?: ([\d.]+)px")
+_LEAST = 9  # pixels of a letter, where the page is narrower than the plot and it scrolls
 _OPENING = re.compile(r'<svg ([^>]*)width="([\d.]+)pt" height="([\d.]+)pt"([^>]*)>')
 
 
@@ -48,7 +50,8 @@ def part_of_page(svg: str, alt: str) -> str:
     svg = _COLOR.sub(r"var(--c-\1, #\1)", svg)
     svg = _PATH.sub(lambda path: re.sub(r"(\.\d\d)\d+", r"\1", path[0]), _NAMES.sub("", svg))
     svg = _FONTS.sub(lambda font: _LIKE_THEM[font[1]], svg)
-    return _OPENING.sub(lambda found: _opening(found, alt), svg, count=1)
+    smallest = min(map(float, _SIZE.findall(svg)), default=_LEAST)
+    return _OPENING.sub(lambda found: _opening(found, alt, smallest), svg, count=1)
 
 
 def drawn(figure: Figure, alt: str) -> str:
@@ -64,9 +67,11 @@ def drawn(figure: Figure, alt: str) -> str:
     return part_of_page(file.getvalue(), alt)
 
 
-def _opening(found: re.Match, alt: str) -> str:
+def _opening(found: re.Match, alt: str, smallest: float) -> str:
     """The tag with its size in the page's pixels, of which 96 are an inch and 72 points."""
     before, width, height, after = found.groups()
+    legible = round(float(width) * _LEAST / smallest)
     width, height = (round(float(length) * 96 / 72) for length in (width, height))
-    said = f'class="plot" role="img" aria-label="{html.escape(alt)}" style="--width: {width}px"'
+    sizes = f"--width: {width}px; --legible: {min(legible, width)}px"
+    said = f'class="plot" role="img" aria-label="{html.escape(alt)}" style="{sizes}"'
     return f'<svg {said} {before}width="{width}" height="{height}"{after}>'

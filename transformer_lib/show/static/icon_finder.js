@@ -25,20 +25,27 @@ function render({ model, el }) {
   const numberOf = new Map(words.map((word, i) => [word, i]));
   const table = weights.words.weight, width = table.length / words.length;
   const ofName = (name) => textVector(table, width, readTerms(name, numberOf).terms);
-  const nameTable = new Float32Array(names.length * width);
-  names.forEach((name, i) => nameTable.set(ofName(name), i * width));
+  let nameTable = null; // made for the first picture that is read
+  function namesAsVectors() {
+    const vectors = new Float32Array(names.length * width);
+    names.forEach((name, i) => vectors.set(ofName(name), i * width));
+    return vectors;
+  }
   let pending = null;
 
   // The icons: two pixels to a byte, 16 shades.
   const bytes = model.get("icons"), area = side * side;
   const shade = (at) => ((bytes.getUint8(at >> 1) >> (at % 2 ? 0 : 4)) & 15) / 15;
-  const pictures = iconNames.map((_, i) =>
-    Float32Array.from({ length: area }, (_, j) => shade(i * area + j)));
-  const icons = pictures.map((picture, i) => {
-    const small = make("canvas");
-    paint(small, picture, side);
-    return button(small, () => show(i), { class: "tlp-sample", title: iconNames[i] });
-  });
+  const pictureOf = (i) => Float32Array.from({ length: area }, (_, j) => shade(i * area + j));
+  const icons = new Map(); // an icon is drawn when it is found
+  function icon(i) {
+    if (!icons.has(i)) {
+      const small = make("canvas");
+      paint(small, pictureOf(i), side);
+      icons.set(i, button(small, () => show(i), { class: "tlp-sample", title: iconNames[i] }));
+    }
+    return icons.get(i);
+  }
 
   const plain = { spellcheck: "false", autocomplete: "off", autocapitalize: "off" };
   const input = make("input", { type: "text", maxlength: "80", "aria-label": "Words", ...plain });
@@ -54,8 +61,8 @@ function render({ model, el }) {
     const rest = unknown.length ? ` It never saw the word ${unknown.join(", ")}.` : "";
     const best = terms.length ? nearest(weights.icons, textVector(table, width, terms), SHOWN) : [];
     shelf.replaceChildren(...best.map(([i, cosine]) => {
-      icons[i].setAttribute("aria-label", `${iconNames[i]}, cosine ${cosine.toFixed(2)}`);
-      return icons[i];
+      icon(i).setAttribute("aria-label", `${iconNames[i]}, cosine ${cosine.toFixed(2)}`);
+      return icon(i);
     }));
     const said = best.slice(0, 3).map(([i, cosine]) => `${iconNames[i]} (${cosine.toFixed(2)})`);
     found.textContent = said.length ? `It finds ${said.join(", ")}.${rest}` : `Type a word.${rest}`;
@@ -70,8 +77,8 @@ function render({ model, el }) {
   const read = make("p", { class: "tlp-said", "aria-live": "polite" });
 
   function show(i) {
-    put(icons[i].querySelector("canvas"));
-    schedule(pictures[i], iconNames[i]);
+    put(icon(i).querySelector("canvas"));
+    schedule(pictureOf(i), iconNames[i]);
   }
 
   // Read the drawing, or an icon, before the next frame; many strokes make one reading.
@@ -82,6 +89,7 @@ function render({ model, el }) {
 
   function answer(picture, name) {
     const empty = picture.every((value) => value === 0);
+    nameTable ??= namesAsVectors();
     const best = empty ? [] : nearest(nameTable, imageVector(weights, config, picture), names.length);
     scores.draw(best.slice(0, NAMED).map(([i, cosine]) => (
       { name: names[i], value: Math.max(0, cosine), marked: names[i] === name })));
@@ -103,9 +111,11 @@ function render({ model, el }) {
       part("tlp-class", `What it is called, of ${names.length} names`, scores.list, read)),
   ));
   search();
-  if (shelf.firstChild) shelf.firstChild.click();
-  else answer(new Float32Array(area), null);
-  return () => cancelAnimationFrame(pending);
+  const then = setTimeout(() => { // words answer before the tower has read a picture
+    if (shelf.firstChild) shelf.firstChild.click();
+    else answer(new Float32Array(area), null);
+  });
+  return () => (clearTimeout(then), cancelAnimationFrame(pending));
 }
 
 export default { render };

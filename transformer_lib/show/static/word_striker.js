@@ -24,7 +24,7 @@ function render({ model, el }) {
   const UNKNOWN = 1;
   const weights = unpack(model.get("data"), model.get("contents"));
 
-  let text = [], longer = false, struck = new Set(), waiting;
+  let text = [], longer = false, struck = new Set(), waiting, weighing;
   const plain = { spellcheck: "false", autocomplete: "off", autocapitalize: "off" };
   const input = make("input", { type: "text", maxlength: "300", ...plain });
   input.setAttribute("aria-label", "The sentence");
@@ -56,8 +56,10 @@ function render({ model, el }) {
     answer();
   }
 
+  // What it takes the sentence for is shown at once; what each word does to that, a moment later.
   function answer() {
     const begun = performance.now(), places = left();
+    clearTimeout(weighing);
     again.disabled = !struck.size;
     [...sentence.children].forEach((part, i) => {
       part.setAttribute("aria-pressed", struck.has(i));
@@ -74,6 +76,13 @@ function render({ model, el }) {
     const ids = places.map((i) => id(text[i])), chance = praise(weights, config, ids);
     scores.draw([{ name: "praise", value: chance, marked: chance >= 0.5 },
                  { name: "blame", value: 1 - chance, marked: chance < 0.5 }]);
+    weighing = setTimeout(() => {
+      weigh(ids, places, chance);
+      speed.textContent = `${(performance.now() - begun).toFixed(0)} ms`;
+    });
+  }
+
+  function weigh(ids, places, chance) {
     const effects = ids.length > 1 ? leaveOneOut(weights, config, ids) : [];
     effects.forEach((effect, n) => {
       const part = sentence.children[places[n]];
@@ -82,7 +91,6 @@ function render({ model, el }) {
       part.title = `without it: praise ${(chance - effect).toFixed(2)}`;
     });
     said.textContent = strongest(effects, places, chance);
-    speed.textContent = `${(performance.now() - begun).toFixed(0)} ms`;
   }
 
   // The word whose absence moves the score most, in a sentence.
@@ -102,7 +110,7 @@ function render({ model, el }) {
     make("div", { class: "tlp-prompt" }, make("label", {}, "Sentence", " "), input),
     sentence, scores.list, said, rowOf(again), speed));
   read();
-  return () => clearTimeout(waiting);
+  return () => [waiting, weighing].forEach(clearTimeout);
 }
 
 export default { render };
