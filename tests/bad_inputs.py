@@ -75,6 +75,7 @@ RIGHT = [
     ("unit_vectors.x|interpolate_grid.table", "half|float64|meta"),  # of any precision, or a shape
     ("sine_places.points|orthogonalize.x", "half|float64|meta|extra axis"),
     ("(Sinusoidal|Relative)Positions.forward.x|Rotary.forward.x", "meta|no axis"),  # type and place
+    ("Dropout.forward.x", f"{KINDS}|extra axis|no axis"),  # of any shape and type
     ("RelativeAttention.rows.x", "extra axis|no axis"),  # lends its type and device alone
     (
         "patchify.images|unpatchify.patches|relative_shift.scores",

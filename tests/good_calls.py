@@ -324,6 +324,7 @@ GOOD = {
     "flips.scores": lambda: [torch.ones(3)],
     "split.test": lambda: 1,
     "DecisionTransformer.config": wish_config,
+    "Dropout.p": lambda: 0.1,
     "DecisionTransformer.forward.steps": lambda: torch.zeros(2, 3, dtype=torch.long),
     "DecisionTransformer.embed.steps": lambda: torch.zeros(2, 3, dtype=torch.long),
     "asking.context": lambda: 2,
