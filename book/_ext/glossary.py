@@ -90,6 +90,21 @@ def lead_to_places(app, doctree, docname):
         doctree.insert(0, addnodes.index(entries=found))
 
 
+def add_letters(app, doctree, docname):
+    """Above the words a line of letters, each of which leads to its first word."""
+    if docname != GLOSSARY:
+        return
+    places = {}
+    for item in doctree.findall(nodes.definition_list_item):
+        term = next(iter(item.findall(nodes.term)))
+        places.setdefault(term.astext().lstrip("√")[0].upper(), term["ids"][0])
+    line = nodes.paragraph(classes=["letters"])
+    for letter, anchor in places.items():
+        line += [nodes.reference("", letter, refid=anchor, internal=True), nodes.Text(" ")]
+    words = next(iter(doctree.findall(nodes.definition_list)))
+    words.parent.insert(words.parent.index(words), line)
+
+
 # --- in the chapters -------------------------------------------------------------------------
 
 
@@ -152,6 +167,7 @@ def setup(app):
     app.registry.domains["std"].object_types["term"].attrs["searchprio"] = 0
     app.connect("env-updated", collect)
     app.connect("doctree-resolved", lead_to_places)
+    app.connect("doctree-resolved", add_letters)
     app.connect("doctree-resolved", mark_terms, priority=400)
     app.add_js_file("glossary.js")
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

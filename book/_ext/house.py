@@ -118,6 +118,41 @@ def lead_in(app, exception):
         )
 
 
+NOT_FOUND = """<!doctype html><html lang="{language}"><meta charset="utf-8"><base href="{base}">
+<meta name="viewport" content="width=device-width, initial-scale=1"><title>No such page</title>
+<meta name="robots" content="noindex"><link rel="icon" href="_static/favicon.svg">
+<style>:root {{ color-scheme: light dark; }}
+@font-face {{ font-family: "Source Serif 4"; src: url("_static/vendor/source-serif-4.woff2"); }}
+body {{ font: 1.1rem/1.5 "Source Serif 4", Georgia, serif; margin: 12vh auto; max-width: 34rem;
+  padding: 0 1rem; }}
+ul {{ columns: 17rem; padding-left: 1.2rem; }}</style>
+<h1>No page is at this address</h1>
+<p>It may have moved. <a href="search.html">Search for it</a>, or begin at
+<a href="{cover}">the cover</a>. These are the chapters:</p>
+<ul>{chapters}</ul></html>
+"""
+
+
+def lead_back(app, exception):
+    """A page for addresses that are none: a server shows it in place of what it cannot find."""
+    if exception or app.builder.format != "html":
+        return
+    chapters = "".join(
+        f'<li><a href="{name}.html">{html.escape(title.astext())}</a>'
+        for name, title in sorted(app.env.titles.items())
+        if name.startswith("notebooks/")
+    )
+    (Path(app.outdir) / "404.html").write_text(
+        NOT_FOUND.format(
+            language=app.config.language,
+            base=html.escape(app.config.html_baseurl or "/"),
+            cover=f"{app.config.master_doc}.html",
+            chapters=chapters,
+        ),
+        encoding="utf-8",
+    )
+
+
 def name_folds(app, doctree, docname):
     """Say what is folded away: a whole cell is a solution, an input is the code of a figure."""
     names = {"content": "the solution", "source": "the code", "output": "the output"}
@@ -169,4 +204,5 @@ def setup(app):
     app.connect("doctree-resolved", name_folds)
     app.connect("doctree-resolved", mark_sentences)
     app.connect("build-finished", lead_in, priority=100)
+    app.connect("build-finished", lead_back, priority=100)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

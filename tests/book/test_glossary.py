@@ -36,6 +36,16 @@ def test_every_place_is_a_link_to_a_heading(site):
         assert not anchor or f'id="{anchor}"' in chapter
 
 
+def test_every_letter_leads_to_its_first_word(site):
+    page = (site / "book/glossary.html").read_text(encoding="utf-8")
+    line = re.search(r'<p class="letters">(.*?)</p>', page, re.DOTALL)[1]
+    letters = re.findall(r'href="#([^"]+)">(\w)</a>', line)
+    firsts = [terms.splitlines()[0].lstrip("√")[0].upper() for terms, _ in ENTRIES]
+    assert [letter for _, letter in letters] == list(dict.fromkeys(firsts))
+    for anchor, letter in letters:
+        assert re.search(rf'<dt id="{re.escape(anchor)}">√?{letter}', page, re.IGNORECASE)
+
+
 @pytest.mark.parametrize("page", CHAPTERS)
 def test_a_chapter_explains_words_of_others_and_none_of_its_own(page):
     text = (SITE / page).read_text(encoding="utf-8")

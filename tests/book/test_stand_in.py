@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 from conftest import PAGES, ROOT
+from docutils import nodes
 
 sys.path.insert(0, str(ROOT / "book/_ext"))
 import house
@@ -71,6 +72,20 @@ def test_the_folder_leads_to_the_cover(tmp_path):
     assert "<title>A &amp; b</title>" in made
     assert '<a href="book/index.html">' in made
     assert '<html lang="en">' in made
+
+
+@pytest.mark.parametrize("address", ["", "https://owner.github.io/name/"])
+def test_an_address_that_is_none_leads_back(tmp_path, address):
+    config = SimpleNamespace(master_doc="book/index", language="en", html_baseurl=address)
+    titles = {"notebooks/01_a": nodes.title("", "1 · A & b"), "book/index": nodes.title("", "C")}
+    app = SimpleNamespace(outdir=tmp_path, builder=SimpleNamespace(format="html"), config=config)
+    app.env = SimpleNamespace(titles=titles)
+    house.lead_back(app, None)
+    made = (tmp_path / "404.html").read_text("utf-8")
+    assert f'<base href="{address or "/"}">' in made  # it is shown at any depth
+    links = re.findall(r'<a href="([^"]+)">', made)
+    assert links == ["search.html", "book/index.html", "notebooks/01_a.html"]
+    assert "1 · A &amp; b" in made
 
 
 @pytest.mark.parametrize("name", PAGES)
