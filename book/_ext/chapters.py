@@ -82,12 +82,9 @@ def show_first(cells: list[dict]) -> None:
         return
     code = [*before, first]
     first["source"] = "\n\n".join(cell["source"].strip() for cell in code)
-    lines = len(first["source"].splitlines())
-    for verb in ("Show", "Hide"):
-        name = f"code_prompt_{verb.lower()}"
-        first["metadata"].setdefault("mystnb", {})[name] = (
-            f"{verb} the code up to here, {lines} lines"
-        )
+    said = f"the code up to here, {len(first['source'].splitlines())} lines"
+    prompts = {"code_prompt_show": f"Show {said}", "code_prompt_hide": f"Hide {said}"}
+    first["metadata"].setdefault("mystnb", {}).update(prompts)
     cells[start : at + 1] = [first]
 
 

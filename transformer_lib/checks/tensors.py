@@ -11,8 +11,7 @@ def tensor(**values: Tensor) -> None:
         ValueError: naming the argument.
     """
     for name, value in values.items():
-        if not isinstance(value, Tensor):
-            raise ValueError(f"{name} must be a tensor, got {type(value).__name__}")
+        _tensor(name, value)
 
 
 def floating(name: str, value: Tensor, *, dims: int | None = None, meta: bool = False) -> None:
@@ -27,7 +26,7 @@ def floating(name: str, value: Tensor, *, dims: int | None = None, meta: bool = 
     Raises:
         ValueError: if it is not.
     """
-    tensor(**{name: value})
+    _tensor(name, value)
     fits = value.dim() == dims if dims is not None else value.dim() > 0
     if not value.is_floating_point() or not fits or (value.is_meta and not meta):
         raise ValueError(
@@ -49,8 +48,7 @@ def features(name: str, value: Tensor, width: int, *, like: Tensor, dims: int | 
     Raises:
         ValueError: if they are not.
     """
-    if not isinstance(value, Tensor):
-        raise ValueError(f"{name} must be a tensor, got {type(value).__name__}")
+    _tensor(name, value)
     if value.dim() != (dims or value.dim()) or value.dim() < 1 or value.size(-1) != width:
         shape = "…" if dims is None else "batch, len"
         raise ValueError(f"{name} must be ({shape}, d_model = {width}), got {tuple(value.shape)}")
@@ -70,7 +68,7 @@ def pictures(name: str, value: Tensor, channels: int, size: int, *, like: Tensor
     Raises:
         ValueError: if they are not.
     """
-    tensor(**{name: value})
+    _tensor(name, value)
     if value.dim() != 4 or value.shape[1:] != (channels, size, size):
         raise ValueError(
             f"{name} must be (batch, in_channels = {channels}, image_size = {size}, {size}), "
@@ -104,6 +102,11 @@ def like(other: str, wanted: Tensor, /, **values: Tensor) -> None:
     tensor(**values)
     for name, value in values.items():
         _fits(name, value, wanted, f"{other} is")
+
+
+def _tensor(name: str, value: Tensor) -> None:
+    if not isinstance(value, Tensor):
+        raise ValueError(f"{name} must be a tensor, got {type(value).__name__}")
 
 
 def _fits(name: str, value: Tensor, like: Tensor, what: str) -> None:

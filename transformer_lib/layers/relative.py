@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from transformer_lib import checks
 from transformer_lib.layers.cache import KVCache
+from transformer_lib.layers.dropout import Dropout
 from transformer_lib.layers.kernels import attend
 from transformer_lib.layers.masks import check_mask
 from transformer_lib.layers.multi_head import MultiHeadAttention
@@ -63,7 +64,7 @@ class RelativeAttention(MultiHeadAttention):
         checks.module(positions=self.positions)
         if self.positions.width != d_model:
             raise ValueError(f"positions must have d_model = {d_model}, got {self.positions.width}")
-        self.position_dropout = nn.Dropout(position_dropout)
+        self.position_dropout = Dropout(position_dropout)
         self.r_proj = nn.Linear(d_model, d_model, bias=False)
         nn.init.xavier_uniform_(self.r_proj.weight)
         self.content_bias = _bias("content_bias", content_bias, d_model)
