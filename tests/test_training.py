@@ -71,7 +71,9 @@ def same(model, other):
 
 def program(name, *arguments, launcher=()):
     """Run a program of tests/programs; its output, or its traceback as a failure."""
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(PROGRAMS.parents[1])}
+    # In front of what is there: `make shake` says there how the processor computes.
+    path = os.pathsep.join(filter(None, [str(PROGRAMS.parents[1]), os.environ.get("PYTHONPATH")]))
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": path}
     done = subprocess.run(
         [sys.executable, *launcher, str(PROGRAMS / name), *map(str, arguments)],
         env=environment,
