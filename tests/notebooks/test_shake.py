@@ -67,8 +67,8 @@ def test_what_leaves_its_tolerance_is_told_and_what_has_too_much(tmp_path):
     cells = [
         new_code_cell("import os"),
         cell(MOVES, "0.50"),
-        cell(MOVES, "0.50", tolerance=0.05),
-        cell(MOVES, "0.50", tolerance=0.07),
+        cell(MOVES, "0.50", tolerance=0.19),
+        cell(MOVES, "0.50", tolerance=0.21),
         cell(MOVES, "half", tags=["not-compared"]),
         cell("print('yes')", "no"),
         cell("None", "0.50"),
@@ -83,7 +83,7 @@ def test_what_leaves_its_tolerance_is_told_and_what_has_too_much(tmp_path):
     ]
     assert seen == pytest.approx({2: 0.02, 3: 0.02, 4: 0.02})
     wide = shake.too_wide(path, seen)
-    assert wide == ["02_toy, In [4]: tolerance 0.07, moved 0.02"]
+    assert wide == ["02_toy, In [4]: tolerance 0.21, moved 0.02"]
 
 
 def test_a_chapter_that_raises_is_told(tmp_path):
