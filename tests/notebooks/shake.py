@@ -33,6 +33,7 @@ VARIANTS = {
         "ONEDNN_MAX_CPU_ISA": "AVX2",
         "MKL_CBWR": "AVX2",
         "OMP_NUM_THREADS": "2",
+        "OMP_WAIT_POLICY": "passive",  # jobs side by side would wait for each other's threads
     },
     "SSE, noise": {
         "ATEN_CPU_CAPABILITY": "default",
