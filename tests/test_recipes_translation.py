@@ -8,6 +8,7 @@ import torch
 from transformer_lib.data import archives
 from transformer_lib.data.subwords import BytePairs, Subwords
 from transformer_lib.data.translations import Pair, Parallel
+from transformer_lib.recipes import english_1611
 from transformer_lib.recipes import translation as recipe
 from transformer_lib.weights import load
 
@@ -80,3 +81,26 @@ def test_weights_in_the_package_translate():
     model, data = load("translation"), recipe.load_verses()
     assert model.symbols == data.symbols
     assert recipe.score(model, data.test[:60], model.symbols).bleu > 20
+
+
+@pytest.mark.skipif("bible" in archives.missing(), reason="the archive was not fetched")
+def test_the_way_back_to_1611_is_what_its_recipe_makes():
+    back, model = english_1611.RECIPE, load("english_1611")
+    data = back.data()
+    assert back.model(data).config == model.config
+    assert back.symbols(data) == model.symbols
+    verse = next(pair for pair in data.pairs.train if pair.verse == (1, 1, 3))
+    assert verse.source == 'God said, "Let there be light," and there was light.'
+    assert verse.target == "And God said, Let there be light: and there was light."
+    assert recipe.score(model, data.test[:60], model.symbols).bleu > 35
+    (written,) = recipe.translate(model, ["I love you."], model.symbols)
+    assert written.strip() == "I love thee."
+
+
+def test_the_card_of_the_way_back_says_what_it_read(data):
+    figures = {"dev, float32": recipe.TranslationScore(40.0, 60.0, 1.0, "signed")}
+    card = english_1611.RECIPE.card(figures, data, "- **Made**: here.")
+    assert "reads a verse in today's English and writes it in that of 1611" in card
+    assert "World English and King James, verse by verse, at most 20 words" in card
+    assert "Elberfelder" not in card
+    assert "*thou* or *ye*" in card

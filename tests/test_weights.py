@@ -15,6 +15,7 @@ from transformer_lib.weights import SHIPPED, fill, load, save
 
 TENSORS = {  # sha256 of the bytes behind the header: what was trained, whatever is said of it
     "digits_vit": "599a3ff188e45b09feeb1d91598eddc342576ef7afc135d798dd6a5ec62ac1e2",
+    "english_1611": "3a0793e5c2719bb6c9d204ecb424fcd01a60ab75e98a63df6b5e47d3c6cc7b04",
     "icons_clip": "5d727a2332471a7e7772954be9e94df8e1d73710bbc35c7eda87a5a8e541cb28",
     "pronunciations": "2ed87fee700e7beb8268a9dcab1f92c1dba0f631f6982298b5fbdd9f9bb10b9b",
     "scenes_detr": "c5a7543412953c870e54c45bbb01a9dc4638f86f1e1ca4d6af0964004fe537a1",
@@ -56,6 +57,7 @@ def test_all_that_ships_is_held_to_its_sum():
         ("verses_xl", tl.TransformerXL, {"d_model": 192, "mem_len": 256, "norm_first": True}),
         ("pronunciations", tl.Transformer, {"num_encoder_layers": 4, "activation": "relu2"}),
         ("translation", tl.Transformer, {"num_decoder_layers": 2, "share_embeddings": True}),
+        ("english_1611", tl.Transformer, {"source_vocab_size": 1000, "share_embeddings": True}),
         ("digits_vit", tl.ViT, {"image_size": 28, "patch_size": 7, "pooling": "mean"}),
         ("scenes_detr", tl.DETR, {"queries": "anchors", "base": 20.0, "no_object": False}),
         ("icons_clip", tl.CLIP, {"temperature": 0.07, "max_scale": 100.0}),

@@ -35,6 +35,7 @@ DERIVED = {
         "measure.translation",
         "measure.word_table",
         "recipes.translation",
+        "recipes.english_1611",
     ],
     14: ["layers.patches", "models.vit", "recipes.digits_vit"],
     15: [

@@ -143,7 +143,16 @@ def progress(model: nn.Module, data: Verses) -> dict[str, float]:
     return {"bleu": found.bleu, "chrf": found.chrf}
 
 
-def card(figures: Mapping[str, TranslationScore], data: Verses, made: str) -> str:
+def card(
+    figures: Mapping[str, TranslationScore],
+    data: Verses,
+    made: str,
+    *,
+    does: str = "reads a German verse and writes it in English",
+    texts: str = "Elberfelder 1905 and World English",
+    longest: int = LONGEST,
+    limits: str = "",
+) -> str:
     """Say of the weights what they are, how they came about and how good they are."""
     rows = [
         f"| {part} | {found.bleu:.1f} | {found.chrf:.1f} | {found.brevity:.3f} |"
@@ -151,7 +160,7 @@ def card(figures: Mapping[str, TranslationScore], data: Verses, made: str) -> st
     ]
     signature = next(iter(figures.values())).signature
     return f"""\
-An encoder-decoder Transformer that reads a German verse and writes it in English. Load it with
+An encoder-decoder Transformer that {does}. Load it with
 `transformer_lib.load`; `recipes.translation.translate` uses it.
 
 | split, storage | BLEU | chrF | brevity penalty |
@@ -161,13 +170,13 @@ An encoder-decoder Transformer that reads a German verse and writes it in Englis
 Beam search with {NUM_BEAMS} beams. `sacrebleu`: {signature}.
 Choices were made on dev; test was measured once, with the file as it is here.
 
-- **Data**: Elberfelder 1905 and World English, verse by verse, at most {LONGEST} words each;
+- **Data**: {texts}, verse by verse, at most {longest} words each;
   {len(data.pairs.train):,} verses to train on, {len(data.dev)} dev, {len(data.test)} test. Split by
   chapter; left out of training is what holds more than half of a dev or test verse's runs of four
   words, in either language.
 {made}
 - **Limits**: it knows one book, and turns everything into it. A name that it has not met it spells
-  anew, often wrongly; what it cannot read it makes up, in good English.
+  anew, often wrongly; what it cannot read it makes up, in good English.{limits}
 - **Licence**: that of this package; both texts are in the public domain in most countries.
 """
 
