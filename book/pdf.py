@@ -5,6 +5,7 @@ state, and what it shows then is put into one document. That is printed twice: o
 tells on which sheet each chapter begins, and the second has it in the contents.
 """
 
+import json
 import os
 import re
 import shutil
@@ -38,11 +39,20 @@ svg, img, table { max-width: 100%; }
 figure, svg, img, .cell_output, .part, .door, .ladder li, tr { break-inside: avoid; }
 .tlm, .cell_output:has(.tlm) { break-inside: auto; } /* longer than a sheet */
 .tlm :is(.layer, section > *, .sight) { break-inside: avoid; }
-.tlm .tower { break-inside: auto !important; }
+.tlm .tower { break-inside: auto !important; display: block; } /* a grid breaks within its rows */
+.tlm .layer + .layer { margin-top: 8px; }
+.bd-article:has(section.api) > section, dl.glossary { columns: 2; column-gap: 8mm; }
+.bd-article:has(section.api) > section, .bd-article dl.glossary { font-size: 8.6pt; }
+.bd-article:has(section.api) h1 { column-span: all; }
+.bd-article section.api h2 { font-size: 13pt; margin-top: 1.2em; }
+.bd-article section.api h3 { font-size: 10.5pt; margin-top: 0.9em; }
+.bd-article section.api pre { font-size: 6.8pt !important; padding: 0.3rem 0.6rem; }
+.bd-article section.api :is(p, dl) { font-size: inherit; margin-bottom: 0.35em; }
 h1, h2, h3, h4, .title, summary { break-after: avoid; }
 .hide:not([open]) { display: none; } /* what is folded can not be opened on paper */
 .headerlink, .copybtn, noscript, .tlp-problem:empty { display: none !important; }
 """
+HEAD = "@page p%d { @top-right { content: %s; color: #57606a; font: 8pt 'Source Serif 4'; } }"
 FOLDED = "Code that is folded in a page, and the solutions of exercises, stand in the notebooks."
 PRINT = {
     "prefer_css_page_size": True,
@@ -73,6 +83,13 @@ TAKE = """([number, numbers]) => {
     canvas.replaceWith(picture);
   }
   for (const node of article.querySelectorAll("script, noscript")) node.remove();
+  const own = (name, id) => (document.getElementById(id) ? `#${here(id)}` : name);
+  const dress = ({ textContent }) => { // a page's own styles reach no other page
+    const rules = textContent.replaceAll("html[data-theme]", ":scope");
+    return `@scope (#p${number}) { ${rules.replace(/#([a-z][-a-z0-9_]*)/gi, own)} }`;
+  };
+  const styles = [...document.querySelectorAll("head style")].map(dress);
+  for (const style of article.querySelectorAll("style")) style.textContent = dress(style);
   for (const input of article.querySelectorAll("input")) { // what is typed or chosen stays so
     input.setAttribute("value", input.value);
     input.toggleAttribute("checked", input.checked);
@@ -99,7 +116,7 @@ TAKE = """([number, numbers]) => {
   return {
     title: article.querySelector("h1").firstChild.textContent,
     html: article.outerHTML,
-    styles: [...document.querySelectorAll("style")].map((style) => style.textContent),
+    styles,
     sheets: [...document.querySelectorAll("link[rel=stylesheet]")].map((sheet) => sheet.href),
   };
 }"""
@@ -169,9 +186,12 @@ def write(parts: Sequence[tuple[str, Sequence[Path]]], browser: Browser, to: Pat
 
 
 def document(parts: Sequence, taken: Sequence[dict], sheets: Mapping[str, int]) -> str:
-    """All of it in one page: the cover, the contents, and each chapter from a sheet of its own."""
+    """All of it in one page: the cover, the contents, and each chapter from a sheet of its own.
+
+    Above the text of each sheet stands the title of its chapter.
+    """
     chapters = [
-        f'<section class="chapter" id="p{n}">{page["html"]}</section>'
+        f'<section class="chapter" id="p{n}" style="page: p{n}">{page["html"]}</section>'
         for n, page in enumerate(taken)
     ]
     numbers, contents = iter(range(len(taken))), []
@@ -183,12 +203,14 @@ def document(parts: Sequence, taken: Sequence[dict], sheets: Mapping[str, int]) 
         )
         contents.append(f"<b>{escape(caption)}</b><ol>{lines}</ol>")
     links = dict.fromkeys(sheet for page in taken for sheet in page["sheets"])
-    styles = dict.fromkeys(style for page in taken for style in page["styles"])
+    styles = [style for page in taken for style in page["styles"]]
+    titles = [json.dumps(page["title"], ensure_ascii=False) for page in taken]
+    heads = [HEAD % (n, title) for n, title in enumerate(titles) if n]
     return (
         '<!doctype html><html lang="en" data-theme="light" data-mode="light"><meta charset="utf-8">'
         f"<title>{escape(taken[0]['title'])}</title>"
         + "".join(f'<link rel="stylesheet" href="{escape(link)}">' for link in links)
-        + "".join(f"<style>{style}</style>" for style in (*styles, STYLE))
+        + "".join(f"<style>{style}</style>" for style in (*styles, STYLE, *heads))
         + f'<body class="whole">{chapters[0]}<nav class="chapter sheets bd-article">'
         + f"<h1>Contents</h1>{''.join(contents)}<p>{FOLDED}</p></nav>"
         + f"{''.join(chapters[1:])}</body></html>"

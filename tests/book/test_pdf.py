@@ -78,3 +78,32 @@ def test_links_of_a_drawing_lead_to_their_chapter(browser, tmp_path):
     one, _ = pdf.take([tmp_path / "one.html", tmp_path / "two.html"], browser)
     links = re.findall(r'<(?:a|use) href="([^"]*)"><', one["html"])
     assert links == ["#p1", "#p0-top", "#p0-x"]
+
+
+def test_a_page_s_own_styles_reach_no_other_page(browser, tmp_path):
+    """The colour of the word in a page's own dress; its rules name ids, and the book's theme."""
+    for name, colour in (("one", "red"), ("two", "blue")):
+        style = (
+            f"<style>#it {{ color: {colour} }} html[data-theme] .at {{ color: {colour} }}</style>"
+        )
+        body = f'{style}<p id="it">it</p><p class="at" id="drawn">at</p>'
+        (tmp_path / f"{name}.html").write_text(PAGE.format(title=name, body=body), "utf-8")
+    pages = [tmp_path / "one.html", tmp_path / "two.html"]
+    taken = pdf.take(pages, browser)
+    tab = browser.new_page()
+    tab.set_content(pdf.document([("", pages)], taken, {}))
+    colours = "all => all.map(p => getComputedStyle(p).color)"
+    red, blue = "rgb(255, 0, 0)", "rgb(0, 0, 255)"
+    assert tab.eval_on_selector_all("article p", colours) == [red, red, blue, blue]
+    tab.close()
+
+
+def test_each_sheet_is_headed_by_its_chapter(browser, tmp_path):
+    names = ["cover", 'One · a "quoted" title']
+    for name in names:
+        (tmp_path / f"{name}.html").write_text(PAGE.format(title=name, body=""), "utf-8")
+    pages = [tmp_path / f"{name}.html" for name in names]
+    made = pdf.document([("", pages)], pdf.take(pages, browser), {})
+    assert '@page p1 { @top-right { content: "One · a \\"quoted\\" title";' in made
+    assert "@page p0" not in made
+    assert [f'id="p{n}" style="page: p{n}"' in made for n in (0, 1)] == [True, True]

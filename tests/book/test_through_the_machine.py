@@ -300,6 +300,12 @@ def test_it_writes_on_until_it_is_stopped(machine):
     machine.get_by_role("button", name="And it came to …").click()
 
 
+def test_what_is_said_aloud_alone_is_not_seen(machine):
+    boxes = [one.bounding_box() for one in machine.locator(".tlm .tlp-aloud").all()]
+    assert len(boxes) == 20
+    assert max(box["height"] for box in boxes) <= 1
+
+
 def test_the_parts_that_add_most_are_named_in_the_tower(machine):
     named = machine.locator(".tower .adds").all_inner_texts()
     assert [name for name in named if name] == ["adds 1.9", "adds 0.4", "adds 9.9"]
