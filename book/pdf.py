@@ -31,16 +31,7 @@ body { font-size: 10.5pt; }
 .sheets li { list-style: none; }
 .sheets a { display: flex; justify-content: space-between; }
 .sheets b { display: block; margin: 0.8em 0 0.2em; }
-.bd-article pre { font-size: 8pt !important; overflow-wrap: anywhere; white-space: pre-wrap; }
-.bd-article .output pre { font-size: 7.4pt !important; } /* of both, 100 characters fit */
-svg.tld { max-height: 165mm; }
 .cell_output figure { zoom: 0.84; }
-svg, img, table { max-width: 100%; }
-figure, svg, img, .cell_output, .part, .door, .ladder li, tr { break-inside: avoid; }
-.tlm, .cell_output:has(.tlm) { break-inside: auto; } /* longer than a sheet */
-.tlm :is(.layer, section > *, .sight) { break-inside: avoid; }
-.tlm .tower { break-inside: auto !important; display: block; } /* a grid breaks within its rows */
-.tlm .layer + .layer { margin-top: 8px; }
 .bd-article:has(section.api) > section, dl.glossary { columns: 2; column-gap: 8mm; }
 .bd-article:has(section.api) > section, .bd-article dl.glossary { font-size: 8.6pt; }
 .bd-article:has(section.api) h1 { column-span: all; }
@@ -48,9 +39,7 @@ figure, svg, img, .cell_output, .part, .door, .ladder li, tr { break-inside: avo
 .bd-article section.api h3 { font-size: 10.5pt; margin-top: 0.9em; }
 .bd-article section.api pre { font-size: 6.8pt !important; padding: 0.3rem 0.6rem; }
 .bd-article section.api :is(p, dl) { font-size: inherit; margin-bottom: 0.35em; }
-h1, h2, h3, h4, .title, summary { break-after: avoid; }
-.hide:not([open]) { display: none; } /* what is folded can not be opened on paper */
-.headerlink, .copybtn, noscript, .tlp-problem:empty { display: none !important; }
+noscript, .tlp-problem:empty { display: none !important; }
 """
 HEAD = "@page p%d { @top-right { content: %s; color: #57606a; font: 8pt 'Source Serif 4'; } }"
 FOLDED = "Code that is folded in a page, and the solutions of exercises, stand in the notebooks."

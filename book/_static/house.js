@@ -64,6 +64,9 @@ function unfold() {
 addEventListener("hashchange", unfold);
 addEventListener("beforeprint", () => {
   for (const fold of document.querySelectorAll("details.deep")) fold.open = true;
+  const { theme } = root.dataset; // paper is light
+  root.dataset.theme = "light";
+  addEventListener("afterprint", () => (root.dataset.theme = theme), { once: true });
 });
 document.addEventListener("DOMContentLoaded", () => {
   for (const section of document.querySelectorAll("section.deep"))
