@@ -6,18 +6,23 @@
 The role names a chapter and a heading in it, or a chapter alone; a heading that is not there is a
 warning. The same place is what a search for the term finds first. On every page but the one that
 derives it, a term's first use in a paragraph is a link whose meaning `glossary.js` shows.
+
+Words that readers type and the glossary has not stand in also.yml. All are found in the plural too,
+and with a blank where the book has a hyphen or a capital inside.
 """
 
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import yaml
 from docutils import nodes
 from docutils.parsers.rst import roles
 from sphinx import addnodes
 from sphinx.util import logging
 
 GLOSSARY = "book/glossary"
+ALSO = Path(__file__).resolve().parents[1] / "also.yml"
 PLAIN = (nodes.literal, nodes.reference, nodes.math, addnodes.pending_xref)  # never marked inside
 # Never marked: the chapters use these words in their ordinary sense as well.
 ORDINARY = {"context", "head", "key", "memory", "offset", "sampling", "score", "segment", "value"}
@@ -30,14 +35,20 @@ class Derived(nodes.inline):
 
 def derived(name, rawtext, text, lineno, inliner, options=None, content=None):
     """The role: `4` or `4: LayerNorm, by hand`."""
+    return [named(text, rawtext)], []
+
+
+def named(text: str, rawtext: str = "") -> Derived:
+    """A place by its name: a chapter's number or a page, and perhaps a heading in it."""
     chapter, _, heading = text.partition(": ")
-    return [Derived(rawtext, text, chapter=int(chapter), heading=heading)], []
+    return Derived(rawtext, text, chapter=chapter, heading=heading)
 
 
 def place(env, node: Derived) -> tuple[str, str, str]:
     """The page, the anchor and the heading that a role means."""
     known = {Path(doc).name[:2]: doc for doc in env.tocs if re.match(r"notebooks/\d\d", doc)}
-    page = known.get(f"{node['chapter']:02}")
+    chapter = node["chapter"]
+    page = chapter if chapter in env.tocs else known.get(chapter.zfill(2))
     if page and not node["heading"]:
         return page, "", ""
     wanted = _words(node["heading"])
@@ -71,6 +82,16 @@ def collect(app, env):
             said = term.astext()
             env.glossary_terms[said] = (term["ids"][0], meaning, page)
             env.glossary_places.setdefault(page, []).append((said, anchor))
+    for name, words in yaml.safe_load(ALSO.read_text(encoding="utf-8")).items():
+        page, anchor, _ = place(env, named(name))
+        env.glossary_places.setdefault(page, []).extend((word, anchor) for word in words)
+
+
+def typed(term: str) -> set[str]:
+    """A term as it may be typed: "scaling laws", "top k", "Layer Norm", "length normalization"."""
+    apart = re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", " ", term).replace("-", " ")
+    ways = {way.replace("isation", "ization").replace("iour", "ior") for way in (term, apart)}
+    return {way for one in {term, apart} | ways for way in (one, one.removesuffix("s") + "s")}
 
 
 def lead_to_places(app, doctree, docname):
@@ -84,8 +105,9 @@ def lead_to_places(app, doctree, docname):
     if docname == GLOSSARY:
         for index in list(doctree.findall(addnodes.index)):
             index.parent.remove(index)  # its terms are search objects; the entries are the places'
-    found = [("single", term, anchor, "main", None)
-             for term, anchor in getattr(env, "glossary_places", {}).get(docname, ())]  # fmt: skip
+    found = [("single", way, anchor, "main", None)
+             for term, anchor in getattr(env, "glossary_places", {}).get(docname, ())
+             for way in sorted(typed(term))]  # fmt: skip
     if found:
         doctree.insert(0, addnodes.index(entries=found))
 

@@ -8,7 +8,8 @@ var Scorer = {
     const [page, title, anchor, , score] = result;
     if (anchor && !title.includes(" > ")) result[1] = withHeading(page, title, anchor);
     const chapter = page.match(/^notebooks\/(\d+)/); // of two equals the earlier chapter
-    return score - (chapter ? Number(chapter[1]) : 50) / 100;
+    const lists = !anchor && /^book\/(api|bibliography)/.test(page); // what it lists, a chapter tells
+    return score / (lists ? 4 : 1) - (chapter ? Number(chapter[1]) : 50) / 100;
   },
   objNameMatch: 11,
   objPartialMatch: 6,

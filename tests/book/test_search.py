@@ -35,6 +35,56 @@ FOUND = {
     "Transformer-XL": "22_transformer_xl",
     "checkpointing": "23_memory#a-checkpoint-by-hand",
 }
+# What the glossary calls otherwise, or has not: other spellings, plurals, the words of other books.
+ALSO = {
+    "query key value": "01_attention#a-soft-look-up-by-hand",
+    "multi-head attention": "02_multi_head#two-heads-one-product",
+    "RoPE": "03_positions#rotary-turn-instead-of-add",
+    "GELU": "04_blocks#the-block",
+    "RMSNorm": "04_blocks#the-way-back-through-a-norm-and-rmsnorm",
+    "vanishing gradients": "09_recurrent#why-it-forgets-the-gradient-is-a-product",
+    "LSTM": "09_recurrent#the-lstm-a-sum-in-the-place-of-a-product",
+    "BERT": "11_bert",
+    "tokenizer": "13_translation#merges-by-hand",
+    "BPE": "13_translation#merges-by-hand",
+    "BLEU": "13_translation#bleu-in-twenty-lines",
+    "vision transformer": "14_vit",
+    "object detection": "15_detection",
+    "IoU": "15_detection#how-alike-are-two-boxes",
+    "CLIP": "17_clip",
+    "contrastive loss": "17_clip#three-pictures-and-three-names-by-hand",
+    "reinforcement learning": "18_decision_transformer",
+    "flash attention": "23_memory#what-attention-keeps",
+    "scaling laws": "25_scaling#what-will-it-reach",
+    "Llama": "27_pretrained#a-llama-is-a-gpt",
+    "Mamba": "26_which_attention#one-function-in-three-layers",
+    "linear attention": "26_which_attention#one-function-in-three-layers",
+    "GQA": "27_pretrained#not-one-line-changed",
+    "fine-tuning": "12_sentiment#a-published-encoder",
+    "embeddings": "05_encoder#words-times-d-model",
+    "NaN": "book/symptoms#it-breaks",
+    "cross entropy": "07_transformer#the-loss-and-its-three-readings",
+    "backpropagation": "01_attention#the-gradient-by-hand",
+    "logit lens": "through_the_machine#what-it-would-say-if-it-stopped-here",
+    "interpretability": "12_sentiment#are-attention-weights-reasons",
+    "feed forward": "04_blocks#the-block",
+    "number of parameters": "07_transformer#million-counted",
+    "seq2seq": "09_recurrent#read-all-then-write-one-vector-for-a-word",
+    "Bahdanau": "09_recurrent#the-first-attention",
+    "chatbot": "27_pretrained#it-talks",
+    "out of memory": "23_memory#what-torch-keeps",
+    "batch size": "25_scaling#the-mean-of-means",
+    "mixed precision": "23_memory#fewer-bytes-or-elsewhere",
+    "top k": "08_decoding#sampling-draw-the-next-token",
+    "hyperparameters": "28_own_data#what-shall-i-turn",
+    "word embeddings": "01_attention#a-sentence-that-looks-at-itself",
+    "transfer learning": "12_sentiment#a-published-encoder",
+    "loss function": "07_transformer#the-loss",
+    "decoder-only": "10_gpt",
+    "data augmentation": "14_vit#fewer-digits",
+    "length normalization": "08_decoding#shorter-is-likelier",
+    "offline RL": "18_decision_transformer",
+}
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +111,18 @@ def test_search_leads_to_the_place_that_derives_it(search, words):
     assert first == f"notebooks/{FOUND[words]}"
     assert ("#" in first) == (" > " in title)  # a place is named by its heading
     assert any(place.startswith("book/glossary#term-") for place, _ in others[:4])
+
+
+@pytest.mark.parametrize("words", ALSO)
+def test_search_knows_other_words_for_it(search, words):
+    assert search(words)[0][0].removeprefix("notebooks/") == ALSO[words]
+
+
+def test_what_a_chapter_tells_comes_before_what_the_reference_lists(search):
+    places = [place for place, _ in search("offline")]
+    assert places
+    told = [place.startswith("notebooks/") for place in places if "#" not in place]
+    assert told == sorted(told, reverse=True)
 
 
 def test_a_word_half_typed_finds_its_place(search):
