@@ -3,6 +3,7 @@
 import html
 import json
 import re
+from itertools import count
 from pathlib import Path
 
 from docutils import nodes
@@ -22,6 +23,9 @@ def drop_unused(app, pagename, templatename, context, doctree):
         context[kind] = [file for file in context[kind] if not UNUSED.search(said(file))]
 
 
+STILLS = json.loads(
+    Path(__file__).resolve().parents[1].joinpath("_static/still/stills.json").read_text("utf-8")
+)
 VIEW = re.compile(
     r'<script type="[^"]*widget-view\+json">.*?"model_id": "(\w+)".*?</script>', re.DOTALL
 )
@@ -35,10 +39,13 @@ def stand_in(app, pagename, templatename, context, doctree):
     body = context.get("body", "")
     if not VIEW.search(body):
         return
-    models = widget_states(context)
+    models, order = widget_states(context), count()
 
     def with_still(view):
-        return f"{view[0]}<noscript>{still(models[view[1]]['state'])}</noscript>"
+        name = f"{pagename.rpartition('/')[2]}-{next(order)}"
+        state = models[view[1]]["state"]
+        stands = still(state, taken(name, state, "../" * pagename.count("/")))
+        return f"{view[0]}<noscript>{stands}</noscript>"
 
     for kind in {models[view]["model_module"] for view in VIEW.findall(body)} - {"anywidget"}:
         logger.warning(
@@ -58,8 +65,19 @@ def widget_states(context) -> dict:
     return context["widget_states"]
 
 
-def still(state: dict) -> str:
-    """A widget's first state as HTML, from what it carries."""
+def taken(name: str, state: dict, root: str) -> str:
+    """The picture that book/stills.py took of a widget, as HTML; none: empty."""
+    if name not in STILLS:
+        return ""
+    width, height, said = STILLS[name]
+    return (
+        f'<img src="{root}_static/still/{name}.png" width="{width}" height="{height}" '
+        f'loading="lazy" alt="{html.escape(state["caption"])} It begins: {html.escape(said)}">'
+    )
+
+
+def still(state: dict, picture: str = "") -> str:
+    """A widget's first state as HTML, from what it carries, or else from its picture."""
     parts = [state.get("still", "")]
     if "pictures" in state:
         i = state["index"]
@@ -73,9 +91,12 @@ def still(state: dict) -> str:
         parts.append(f"<p>“{html.escape(names[asks])}” looks most at {seen}.</p>")
     classes = "tlp tlm" if parts[0] else "tlp"
     style = f"<style>{state['_css']}</style>" if parts[0] else ""
+    caption = f"<figcaption>{html.escape(state.get('caption', ''))}</figcaption>"
+    if picture and not any(parts):
+        parts, caption = [picture], ""  # it shows its caption
     return (
-        f'{style}<figure class="{classes}"><figcaption>{html.escape(state.get("caption", ""))}'
-        f"</figcaption>{''.join(parts)}<p>Where JavaScript runs, this answers.</p></figure>"
+        f'{style}<figure class="{classes}">{caption}{"".join(parts)}'
+        "<p>Where JavaScript runs, this answers.</p></figure>"
     )
 
 

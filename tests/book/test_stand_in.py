@@ -58,6 +58,17 @@ def test_a_widget_has_something_in_its_place(state, parts):
         assert part in stands
 
 
+def test_a_model_that_only_a_script_draws_has_its_picture(monkeypatch):
+    monkeypatch.setattr(house, "STILLS", {"10_gpt-0": [7, 5, "It says <a>."]})
+    bare = page({"caption": "Try it."})
+    house.stand_in(None, "notebooks/10_gpt", "", bare, None)
+    assert '<img src="../_static/still/10_gpt-0.png" width="7" height="5"' in bare["body"]
+    assert 'alt="Try it. It begins: It says &lt;a&gt;."' in bare["body"]
+    other = page({"caption": "", "still": "<p>first</p>", "_css": ""})
+    house.stand_in(None, "notebooks/10_gpt", "", other, None)
+    assert "<img" not in other["body"]
+
+
 def test_a_page_without_widgets_stays_as_it_is():
     context = {"body": "<p>text</p>", "script_files": []}
     house.stand_in(None, "page", "", context, None)
@@ -93,3 +104,12 @@ def test_no_widget_of_the_book_is_without_one(site, name):
     text = (site / name).read_text("utf-8")
     followed = re.findall(r'widget-view\+json">[^<]*</script><noscript>', text)
     assert len(followed) == text.count('widget-view+json">')
+    for stands in re.findall(r"<noscript>(<(?:style|figure).*?)</noscript>", text, re.DOTALL):
+        assert re.search(r"<svg|<table|<img|looks most at", stands)  # and each shows something
+
+
+def test_every_picture_is_one_of_a_toy_and_there(site):
+    pages = "".join((site / name).read_text("utf-8") for name in PAGES)
+    named = re.findall(r'<img src="\.\./_static/still/([^"]+)\.png"', pages)
+    assert sorted(named) == sorted(house.STILLS)
+    assert all((site / f"_static/still/{name}.png").is_file() for name in named)
