@@ -20,7 +20,10 @@ from sphinx.util import logging
 GLOSSARY = "book/glossary"
 PLAIN = (nodes.literal, nodes.reference, nodes.math, addnodes.pending_xref)  # never marked inside
 # Never marked: the chapters use these words in their ordinary sense as well.
-ORDINARY = {"context", "head", "key", "memory", "offset", "sampling", "score", "segment", "value"}
+ORDINARY = {
+    "context", "head", "key", "memory", "offset", "return", "sampling", "score", "segment", "value",
+    "ZeRO",
+}  # fmt: skip
 LOGGER = logging.getLogger(__name__)
 
 
