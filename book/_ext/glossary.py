@@ -156,9 +156,13 @@ def _marked(text: str, pattern: re.Pattern, terms: dict, home: str, seen: set):
 
 
 def spelled(terms) -> re.Pattern:
-    """Any of the terms, the longest first, with a plural's s; never within a word."""
+    """Any of the terms, the longest first, with a plural's s; never within a word.
+
+    With capitals inside it is found as it is written: ZeRO is not zero.
+    """
     longest = sorted(terms, key=len, reverse=True)
-    flags = "|".join(re.escape(term) for term in longest)
+    plain = {term: re.escape(term) for term in longest}
+    flags = "|".join(f"(?-i:{p})" if t[1:] != t[1:].lower() else p for t, p in plain.items())
     return re.compile(rf"(?<![\w√-])({flags})s?(?![\w√-])", re.IGNORECASE)
 
 
