@@ -211,7 +211,9 @@ def fold_sections(app, doctree, docname):
         if "deep" not in section["classes"]:
             continue
         title, *rest = section.children
+        drawn = [raw for node in rest for raw in node.findall(nodes.raw)]  # no words to read
         words = sum(len(node.astext().split()) for node in rest)
+        words -= sum(len(raw.astext().split()) for raw in drawn)
         section.children = [title, _raw(f"<details class=\"deep\"><summary>Deeper, {words:,} words"
                                         "</summary>"), *rest, _raw("</details>")]  # fmt: skip
 

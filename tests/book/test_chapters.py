@@ -169,11 +169,12 @@ def test_the_line_names_needed_chapters_by_links():
 
 
 def test_what_follows_a_deep_heading_is_folded_and_the_heading_stays():
+    drawing = nodes.container("", nodes.raw("", "<svg><text>no words of prose</text></svg>"))
     section = nodes.section("", nodes.title(text="More"), nodes.paragraph(text="two words"),
-                            classes=["deep"])  # fmt: skip
+                            drawing, classes=["deep"])  # fmt: skip
     document = SimpleNamespace(findall=section.findall)
     chapters.fold_sections(None, document, "")
-    title, start, text, end = section.children
+    title, start, text, _, end = section.children
     assert (title.astext(), text.astext()) == ("More", "two words")
     assert start.astext() == '<details class="deep"><summary>Deeper, 2 words</summary>'
     assert end.astext() == "</details>"
