@@ -22,7 +22,6 @@ PLAIN = (nodes.literal, nodes.reference, nodes.math, addnodes.pending_xref)  # n
 # Never marked: the chapters use these words in their ordinary sense as well.
 ORDINARY = {
     "context", "head", "key", "memory", "offset", "return", "sampling", "score", "segment", "value",
-    "ZeRO",
 }  # fmt: skip
 LOGGER = logging.getLogger(__name__)
 
