@@ -67,7 +67,7 @@ RIGHT = [
     ("(attention_map|attention_grid|AttentionExplorer).weights", "bool|int64|extra axis|array"),
     ("LookUp.(keys|values)", "half|float64"),
     ("(choosing|quantize|measure)\\..*", "half|float64|extra axis"),
-    ("DigitReader.samples|BeamTree.(first|after)", "half|float64"),
+    ("DigitReader.(samples|first)|BeamTree.(first|after)", "half|float64"),
     ("training_step.x", "half|float64|NaN"),  # numbers of any precision
     ("token_(loss|sum).logits", "half|float64"),
     ("attention.(q|k|v)", "extra axis"),

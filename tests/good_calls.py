@@ -435,6 +435,7 @@ GOOD = {
     "DigitReader.samples": lambda: torch.ones(2, 1, 8, 8),
     "DigitReader.labels": lambda: [0, 1],
     "DigitReader.order": lambda: [1, 3, 0, 2],
+    "DigitReader.first": lambda: torch.tensor([0.5, 0.25, 0.25]),
     "pack.weights": lambda: {"a": torch.ones(2, 3)},
     "dequantize_rows.scales": lambda: torch.ones(2),
     "unpack.data": lambda: pack({"a": torch.ones(2, 3)})[0],

@@ -94,6 +94,17 @@ def test_a_reader_keeps_its_samples_as_pixels():
     assert reader(order=[2, 0, 3, 1]).order == [2, 0, 3, 1]
 
 
+def test_a_reader_of_digits_says_what_it_read_where_no_script_runs():
+    count = len(reader().classes)
+    still = reader(first=torch.eye(count)[1]).still
+    assert "It reads 1 (1.00)." in still
+    assert still.count("<li>") == count
+    assert still.count("<path") == (SAMPLES[0] * 255).round().count_nonzero()
+    assert reader().still == ""
+    with pytest.raises(ValueError, match="first must be"):
+        reader(first=torch.ones(count + 1))
+
+
 def test_a_finder_keeps_its_digits_and_where_they_stand():
     widget = finder(noise=0.2, caption="Move.")
     assert widget.samples == bytes(torch.arange(2 * 28 * 28).remainder(256).tolist())

@@ -6,7 +6,8 @@ nothing but its tags.
 - A heading's cell that is tagged `deep` begins a section that the page folds.
 - A cell of nothing but imports is folded to one line that says how many there are.
 - A cell of nothing but assertions and prints is folded under what it printed.
-- What is first seen stands above the code that leads to it, which is in one fold with its own.
+- What is first seen stands above the code that leads to it, which is in one fold with its own,
+  or in a few where it is long.
 - Under the title: the minutes to read the core and all, the time to run, the chapters it needs.
 """
 
@@ -27,6 +28,7 @@ WORDS, LINE, PICTURE = 230, 3, 15
 
 CHECKS = ("assert_close", "print", "gradcheck")
 HEADING = re.compile(r"(#{1,6}) .+")
+LONG, PIECE = 150, 105  # lines of code: more than a fold shall hold, and what one then holds
 
 
 def on_read(app, docname, source):
@@ -68,7 +70,8 @@ def as_page(notebook: dict, name: str) -> dict:
 def show_first(cells: list[dict]) -> None:
     """Take the code in front of the first cell that shows something below it.
 
-    Where the cell's own code is folded, the rest joins it there, in the order in which it runs.
+    Where the cell's own code is folded, the rest joins it there, in the order in which it runs;
+    more of it than a fold shall hold is cut into a few, each named by what it defines first.
     """
     at = next((i for i, cell in enumerate(cells) if cell.get("outputs")), 0)
     start = at
@@ -80,12 +83,34 @@ def show_first(cells: list[dict]) -> None:
     if "hide-input" not in first["metadata"]["tags"]:
         cells[start : at + 1] = [first, *before]
         return
-    code = [*before, first]
-    first["source"] = "\n\n".join(cell["source"].strip() for cell in code)
-    said = f"the code up to here, {len(first['source'].splitlines())} lines"
-    prompts = {"code_prompt_show": f"Show {said}", "code_prompt_hide": f"Hide {said}"}
-    first["metadata"].setdefault("mystnb", {}).update(prompts)
-    cells[start : at + 1] = [first]
+    pieces = in_pieces([*before, first])
+    for i, cell in enumerate(pieces):
+        part = f", {i + 1} of {len(pieces)}{_names(cell)}" if pieces[1:] else ""
+        said = f"the code up to here{part}, {len(cell['source'].splitlines())} lines"
+        prompts = {"code_prompt_show": f"Show {said}", "code_prompt_hide": f"Hide {said}"}
+        cell["metadata"].setdefault("mystnb", {}).update(prompts)
+    cells[start : at + 1] = pieces
+
+
+def in_pieces(cells: list[dict]) -> list[dict]:
+    """Cells of code as one, or where that is long as a few of about one length.
+
+    The first holds what the last of the cells puts out: all code stands below it.
+    """
+    lengths = [len(cell["source"].splitlines()) for cell in cells]
+    total = sum(lengths)
+    count = round(total / PIECE) if total > LONG else 1
+    pieces, above = [[] for _ in range(count)], 0
+    for cell, length in zip(cells, lengths, strict=True):
+        pieces[int((above + length / 2) / total * count)].append(cell)
+        above += length
+    pieces = [piece for piece in pieces if piece]
+    code = ["\n\n".join(cell["source"].strip() for cell in piece) for piece in pieces]
+    rest = [
+        piece[0] | {"source": text, "outputs": [], "metadata": {"tags": ["hide-input"]}}
+        for piece, text in zip(pieces[1:], code[1:], strict=True)
+    ]
+    return [cells[-1] | {"source": code[0]}, *rest]
 
 
 def folded(text: str, outputs: list) -> tuple[str, str] | None:
@@ -104,18 +129,21 @@ def folded(text: str, outputs: list) -> tuple[str, str] | None:
 def _holds(cell: dict) -> str:
     """What the folded code of a cell makes, and how long it is."""
     kinds = {kind for output in cell["outputs"] for kind in output.get("data", ())}
-    tree = ast.parse(TransformerManager().transform_cell(cell["source"]))
-    made = [node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
     lines = len(cell["source"].splitlines())
     if "image/svg+xml" in kinds:
         what = " of the figure"
     elif any("widget" in kind or kind == "text/html" for kind in kinds):
         what = " of what is seen here"
-    elif made:
-        what = f": {', '.join(made[:3])}{' …' * (len(made) > 3)}"
     else:
-        what = " of the numbers" * bool(cell["outputs"])
+        what = _names(cell) or " of the numbers" * bool(cell["outputs"])
     return f"{what}, {lines} line{'s' * (lines != 1)}"
+
+
+def _names(cell: dict) -> str:
+    """The first functions and classes that a cell defines."""
+    tree = ast.parse(TransformerManager().transform_cell(cell["source"]))
+    made = [node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    return f": {', '.join(made[:3])}{' …' * (len(made) > 3)}" if made else ""
 
 
 def _calls(node: ast.stmt, names: tuple[str, ...]) -> bool:
@@ -211,7 +239,9 @@ def fold_sections(app, doctree, docname):
         if "deep" not in section["classes"]:
             continue
         title, *rest = section.children
+        drawn = [raw for node in rest for raw in node.findall(nodes.raw)]  # no words to read
         words = sum(len(node.astext().split()) for node in rest)
+        words -= sum(len(raw.astext().split()) for raw in drawn)
         section.children = [title, _raw(f"<details class=\"deep\"><summary>Deeper, {words:,} words"
                                         "</summary>"), *rest, _raw("</details>")]  # fmt: skip
 

@@ -96,7 +96,29 @@ def write(self, node: nodes.math | nodes.math_block) -> None:
     raise nodes.SkipNode
 
 
+def keep_stops(app, doctree, docname):
+    """A line may end beside a formula, but not before its full stop, nor behind its bracket."""
+    for formula in list(doctree.findall(nodes.math)):
+        line, at = formula.parent, formula.parent.index(formula)
+        before = _cut(line, at - 1, r"[(\[“]+$")
+        behind = _cut(line, at + 1, r"^[.,;:!?)\]”’]+")
+        if before or behind:
+            line[at] = nodes.inline(classes=["joined"])
+            line[at] += [nodes.Text(before), formula, nodes.Text(behind)]
+
+
+def _cut(line: nodes.Element, at: int, pattern: str) -> str:
+    """Take what is found in the text that stands there, if it is one, out of it."""
+    text = line[at] if 0 <= at < len(line) else None
+    found = re.search(pattern, text) if isinstance(text, nodes.Text) else None
+    if found is None:
+        return ""
+    line[at] = nodes.Text(text[: found.start()] + text[found.end() :])
+    return found[0]
+
+
 def setup(app):
     """Make it the renderer of all formulas (html_math_renderer)."""
+    app.connect("doctree-resolved", keep_stops, priority=900)
     app.add_html_math_renderer("mathml", (write, None), (write, None))
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -25,7 +25,9 @@ GLOSSARY = "book/glossary"
 ALSO = Path(__file__).resolve().parents[1] / "also.yml"
 PLAIN = (nodes.literal, nodes.reference, nodes.math, addnodes.pending_xref)  # never marked inside
 # Never marked: the chapters use these words in their ordinary sense as well.
-ORDINARY = {"context", "head", "key", "memory", "offset", "sampling", "score", "segment", "value"}
+ORDINARY = {
+    "context", "head", "key", "memory", "offset", "return", "sampling", "score", "segment", "value",
+}  # fmt: skip
 LOGGER = logging.getLogger(__name__)
 
 
@@ -175,9 +177,13 @@ def _marked(text: str, pattern: re.Pattern, terms: dict, home: str, seen: set):
 
 
 def spelled(terms) -> re.Pattern:
-    """Any of the terms, the longest first, with a plural's s; never within a word."""
+    """Any of the terms, the longest first, with a plural's s; never within a word.
+
+    With capitals inside it is found as it is written: ZeRO is not zero.
+    """
     longest = sorted(terms, key=len, reverse=True)
-    flags = "|".join(re.escape(term) for term in longest)
+    plain = {term: re.escape(term) for term in longest}
+    flags = "|".join(f"(?-i:{p})" if t[1:] != t[1:].lower() else p for t, p in plain.items())
     return re.compile(rf"(?<![\w√-])({flags})s?(?![\w√-])", re.IGNORECASE)
 
 

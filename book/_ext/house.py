@@ -185,7 +185,7 @@ def name_folds(app, doctree, docname):
 
 
 def mark_sentences(app, doctree, docname):
-    """What a cell printed in one line is no table: on a phone it may break (custom.css)."""
+    """What a cell printed in one line is no table: it may break (custom.css)."""
     for node in doctree.findall(nodes.literal_block):
         if "output" in node["classes"] and "\n" not in node.astext().strip():
             node["classes"].append("one-line")

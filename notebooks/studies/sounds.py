@@ -32,6 +32,11 @@ def arm(unheard, same, seed) -> dict:
 ARMS = [
     arm(who, same, seed) for seed in range(3) for who in (None, "theo") for same in (True, False)
 ]
+ARMS += [
+    arm(who, True, seed)
+    for who in ("george", "jackson", "lucas", "nicolas", "yweweler")
+    for seed in range(3)
+]
 
 
 class Towers(nn.Module):

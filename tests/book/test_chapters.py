@@ -119,6 +119,21 @@ def test_what_is_first_seen_stands_above_all_code():
     assert made["metadata"]["mystnb"]["code_prompt_show"] == "Show the code up to here, 5 lines"
 
 
+def test_long_code_below_what_is_first_seen_is_cut_into_folds_with_names():
+    pairs = (30, ""), (80, "def f(): ...\n"), (70, "class A: ...\n"), (60, "")
+    before = [new_code_cell(d + "x = 3\n" * (n - bool(d))) for n, d in pairs]
+    first = new_code_cell("draw(x)", outputs=SEEN, metadata={"tags": ["hide-input"]})
+    made = shown(*before, first)
+    assert [bool(cell["outputs"]) for cell in made] == [True, False]
+    assert [cell["metadata"]["tags"] for cell in made] == [["hide-input"]] * 2
+    assert [cell["metadata"]["mystnb"]["code_prompt_show"] for cell in made] == [
+        "Show the code up to here, 1 of 2: f, 111 lines",
+        "Show the code up to here, 2 of 2: A, 133 lines",
+    ]
+    code = "\n\n".join(cell["source"] for cell in made).split("\n\n")
+    assert code == [cell["source"].strip() for cell in (*before, first)]
+
+
 def test_open_code_stays_with_what_it_shows_and_what_leads_to_it_comes_after():
     made = shown(new_code_cell("import torch"), new_code_cell("draw()", outputs=SEEN))
     assert [cell["source"] for cell in made] == ["draw()", "import torch"]
@@ -169,11 +184,12 @@ def test_the_line_names_needed_chapters_by_links():
 
 
 def test_what_follows_a_deep_heading_is_folded_and_the_heading_stays():
+    drawing = nodes.container("", nodes.raw("", "<svg><text>no words of prose</text></svg>"))
     section = nodes.section("", nodes.title(text="More"), nodes.paragraph(text="two words"),
-                            classes=["deep"])  # fmt: skip
+                            drawing, classes=["deep"])  # fmt: skip
     document = SimpleNamespace(findall=section.findall)
     chapters.fold_sections(None, document, "")
-    title, start, text, end = section.children
+    title, start, text, _, end = section.children
     assert (title.astext(), text.astext()) == ("More", "two words")
     assert start.astext() == '<details class="deep"><summary>Deeper, 2 words</summary>'
     assert end.astext() == "</details>"

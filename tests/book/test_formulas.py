@@ -4,6 +4,7 @@ import sys
 
 import pytest
 from conftest import ROOT
+from docutils import nodes
 
 sys.path.insert(0, str(ROOT / "book/_ext"))
 import formulas
@@ -56,3 +57,19 @@ def test_aligned_lines_have_two_columns_and_no_numbers():
 def test_what_cannot_be_translated_is_named(tex):
     with pytest.raises(ValueError, match=r"formula: .* cannot be translated"):
         formulas.mathml(tex, "inline")
+
+
+@pytest.mark.parametrize(
+    ("before", "behind", "wanted"),
+    [
+        ("its own state ", ". Then", "<its own state [x.] Then>"),
+        ("(", "), as", "<[(x),] as>"),
+        ("a ", " b.", "<a x b.>"),
+        ("", "", "<x>"),
+    ],
+)
+def test_no_line_ends_between_a_formula_and_its_full_stop(before, behind, wanted):
+    page = nodes.paragraph("", "", nodes.Text(before), nodes.math("", "x"), nodes.Text(behind))
+    formulas.keep_stops(None, page, "a page")
+    said = [f"[{x.astext()}]" if isinstance(x, nodes.inline) else x.astext() for x in page]
+    assert f"<{''.join(said)}>" == wanted

@@ -1,9 +1,13 @@
 """The glossary: each term once and in plain words, its place there, its meaning in the chapters."""
 
 import re
+import sys
 
 import pytest
 from conftest import PAGES, ROOT, SITE
+
+sys.path.insert(0, str(ROOT / "book/_ext"))
+import glossary
 
 SOURCE = (ROOT / "book/glossary.md").read_text(encoding="utf-8")
 ENTRIES = re.findall(r"^((?:\S.*\n)+)((?:  .*\n)+)", SOURCE.split("```{glossary}\n")[1], re.M)
@@ -25,6 +29,16 @@ def test_an_entry_is_one_or_two_sentences_and_a_few_words(terms):
     meaning = dict(ENTRIES)[terms].split("{derived}")[0]
     assert 5 <= len(meaning.split()) <= 60
     assert len(re.findall(r"[.?](?:\s|$)", meaning)) <= 3
+
+
+def test_a_term_with_capitals_inside_is_found_only_as_it_is_written():
+    pattern = glossary.spelled(TERMS)
+    assert not pattern.search("the weights are zero, or zeros")
+    assert [match[0] for match in pattern.finditer("ZeRO, Logits and RNNs")] == [
+        "ZeRO",
+        "Logits",
+        "RNNs",
+    ]
 
 
 def test_every_place_is_a_link_to_a_heading(site):
@@ -56,6 +70,12 @@ def test_a_chapter_explains_words_of_others_and_none_of_its_own(page):
     here = [terms for terms, meaning in ENTRIES if re.search(rf"\{{derived\}}`{own}[:`]", meaning)]
     ids = {re.sub(r"[^\w]+", "-", term) for terms in here for term in terms.splitlines()}
     assert ids.isdisjoint(marked)
+
+
+def test_a_function_returns_in_the_ordinary_sense(site):
+    for page in CHAPTERS:
+        text = (site / page).read_text(encoding="utf-8")
+        assert not re.search('<a class="term[^>]*#term-return"', text), page
 
 
 @pytest.fixture

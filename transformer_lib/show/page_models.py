@@ -26,6 +26,7 @@ from transformer_lib.show.page_checks import (
     tensor,
 )
 from transformer_lib.show.quantize import pack
+from transformer_lib.show.stills import digit_still
 
 STATIC = Path(__file__).parent / "static"
 
@@ -157,6 +158,7 @@ class DigitReader(PageModel):
         caption: one sentence that says what to try.
         layer: whose attention is shown at first, from 0; None for all layers, by rollout.
         order: of the patches, each place once; with it, patches and learned positions can be mixed.
+        first: the classes' probabilities for the first sample, for where no script runs.
 
     Raises:
         ValueError: for a configuration that the page cannot compute, or samples or an order that
@@ -169,6 +171,7 @@ class DigitReader(PageModel):
     classes = traitlets.List(traitlets.Unicode()).tag(sync=True)
     layer = traitlets.Int(None, allow_none=True).tag(sync=True)
     order = traitlets.List(traitlets.Int()).tag(sync=True)  # empty: nothing is mixed
+    still = traitlets.Unicode().tag(sync=True)
 
     def __init__(
         self,
@@ -180,6 +183,7 @@ class DigitReader(PageModel):
         caption: str = "",
         layer: int | None = None,
         order: list[int] | None = None,
+        first: Tensor | None = None,
     ):
         config = checked_config(
             config,
@@ -199,16 +203,18 @@ class DigitReader(PageModel):
         if order is not None:
             _check_order(order, config)
         data, contents = pack(weights)
+        classes = [str(i) for i in range(num_classes)]
         super().__init__(
             data=data,
             contents=contents,
             config=config | {"norm": "layer"},
             samples=samples.numpy().tobytes(),
             labels=labels,
-            classes=[str(i) for i in range(num_classes)],
+            classes=classes,
             caption=caption,
             layer=layer,
             order=order or [],
+            still="" if first is None else digit_still(samples[0, 0], classes, first),
         )
 
 
