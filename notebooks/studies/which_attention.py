@@ -5,7 +5,8 @@ from study import chapter, first_losses, keep
 KINDS = "full", "grouped", "one key head", "latent", "window", "summaries", "memory", "linear"
 KINDS += "retention", "state space", "LSTM"
 SEEDS = range(3)
-# On the text each kind has the best of three rates at either budget, with seed 0.
+# On the text each kind has the best of three rates at either budget, with seed 0; where the largest
+# of the three was best, of four.
 TRIED = {100: (0.02, 0.04, 0.08), 300: (0.01, 0.02, 0.04)}
 BEST = {100: dict.fromkeys(KINDS, 0.04), 300: dict.fromkeys(KINDS, 0.02)}
 BEST[100] |= {"one key head": 0.08, "retention": 0.08, "LSTM": 0.08}
@@ -23,6 +24,8 @@ ARMS = [arm(kind, seed=seed) for seed in SEEDS for kind in KINDS]
 for steps, best in BEST.items():
     ARMS += [arm(kind, "text", steps, rate) for kind in KINDS for rate in TRIED[steps]]
     ARMS += [arm(kind, "text", steps, best[kind], seed) for seed in SEEDS[1:] for kind in KINDS]
+    largest = TRIED[steps][-1]
+    ARMS += [arm(kind, "text", steps, 2 * largest) for kind in KINDS if best[kind] == largest]
 ARMS += [arm(kind, "copy", 120, seed=seed) for seed in SEEDS for kind in KINDS]
 ARMS += [arm(kind, rate=rate) for kind in KINDS[4:] for rate in (0.01, 0.04)]
 ARMS += [arm(kind, rate=0.08) for kind in CARDS] + [arm("linear", rate=0.16)]
