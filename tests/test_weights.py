@@ -18,7 +18,7 @@ TENSORS = {  # sha256 of the bytes behind the header: what was trained, whatever
     "english_1611": "3a0793e5c2719bb6c9d204ecb424fcd01a60ab75e98a63df6b5e47d3c6cc7b04",
     "icons_clip": "5d727a2332471a7e7772954be9e94df8e1d73710bbc35c7eda87a5a8e541cb28",
     "pronunciations": "2ed87fee700e7beb8268a9dcab1f92c1dba0f631f6982298b5fbdd9f9bb10b9b",
-    "scenes_detr": "c5a7543412953c870e54c45bbb01a9dc4638f86f1e1ca4d6af0964004fe537a1",
+    "scenes_detr": "c44c344a31e6752d82e8e8299339e4fc312060e233e0c957d8f88e5d35429662",
     "scenes_segmenter": "42950cdd1f1107c24432970a0455e7142724a04a534c7a00a6ca0d16ad755be7",
     "translation": "07147dbb700fd727db4e5d16858904bbb932a779ff03f6d03cf0ca30804ea517",
     "verses_bert": "71b94ce5ffe28888a2be2f6271239d848506755dfce999aa7c447d53e81baa8e",

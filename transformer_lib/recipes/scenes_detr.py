@@ -215,7 +215,7 @@ def _batches(data: ImageSet) -> Sequence[Scenes]:
 RECIPE = Recipe(
     name="scenes_detr",
     title="Digits in scenes",
-    steps=4250,
+    steps=24000,
     every=250,
     data=partial(load_mnist_5k, seed=SEED),
     model=_make,
