@@ -76,6 +76,12 @@ def configure(app, config):
     config.ogp_site_url = config.html_baseurl = pages(home)
 
 
+def cite(app, docname, source):
+    """How the book is cited names the commit, where it is known."""
+    if docname == "book/colophon" and (known := commit()[0]):
+        source[0] = source[0].replace("{Commit ...}", f"{{Commit {known.removesuffix('-dirty')}}}")
+
+
 def draw_with_one_font(app, pagename, templatename, context, doctree):
     """GitHub's mark alone would load a second font, 118 KB: a branch stands for it."""
     buttons = list(context.get("header_buttons", ()))
@@ -86,7 +92,8 @@ def draw_with_one_font(app, pagename, templatename, context, doctree):
 
 
 def setup(app):
-    """Connect both."""
+    """Connect all three."""
     app.connect("config-inited", configure, priority=10)
+    app.connect("source-read", cite)
     app.connect("html-page-context", draw_with_one_font, priority=980)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -158,6 +158,9 @@ def offer(app, pagename, templatename, context, doctree):
     )
     for group in context.get("header_buttons", ()):
         if group.get("label") == "download-buttons":
+            for button in group["buttons"]:
+                if button["label"] == "download-pdf-button":  # no file: the browser's print
+                    button["text"] = "print"
             group["buttons"].append(
                 {
                     "type": "link",

@@ -29,3 +29,10 @@ function withHeading(page, title, anchor) {
       return `${title} > ${heading}`;
   return title;
 }
+
+// An excerpt is of the article alone, not of the menu above it.
+addEventListener("DOMContentLoaded", () => {
+  const { htmlToText } = Search;
+  Search.htmlToText = (page, anchor) =>
+    htmlToText(page.replace('role="main"', "").replace("<article ", '<article role="main" '), anchor);
+});

@@ -64,6 +64,14 @@ def test_commit_is_read_from_git_and_empty_without(tmp_path):
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", date)
 
 
+def test_how_it_is_cited_names_the_commit_where_it_is_known(monkeypatch):
+    source = ["  note = {Commit ...},"]
+    for known, said in (("", "Commit ..."), ("33165af-dirty", "Commit 33165af")):
+        monkeypatch.setattr(addresses, "commit", lambda known=known: (known, "2026-11-26"))
+        addresses.cite(None, "book/colophon", source)
+        assert source == [f"  note = {{{said}}},"]
+
+
 class Config:
     """What `configure` changes."""
 

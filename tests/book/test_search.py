@@ -144,3 +144,13 @@ def test_results_that_are_seen_lead_to_the_same_place(open_page):
     tab.wait_for_url("**/04_blocks.html*#layernorm-by-hand")
     assert tab.errors == []
     tab.close()
+
+
+def test_an_excerpt_is_of_the_article_and_not_of_the_menu(open_page, site):
+    tab = open_page("search.html?q=softmax")
+    page = (site / "notebooks/01_attention.html").read_text(encoding="utf-8")
+    text = tab.evaluate("page => Search.htmlToText(page)", page).strip()
+    assert text.startswith("1 · ")
+    place = tab.evaluate("page => Search.htmlToText(page, '#recap')", page).strip()
+    assert place.startswith("Recap")
+    tab.close()
