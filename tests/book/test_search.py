@@ -84,6 +84,8 @@ ALSO = {
     "data augmentation": "14_vit#fewer-digits",
     "length normalization": "08_decoding#shorter-is-likelier",
     "offline RL": "18_decision_transformer",
+    "loss does not go down": "book/symptoms#nothing-moves",
+    "my model repeats itself": "book/symptoms#it-answers-strangely",
 }
 
 
