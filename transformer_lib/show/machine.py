@@ -11,6 +11,7 @@ from transformer_lib import checks
 from transformer_lib.show.page_checks import check_gpt_weights, checked_characters, checked_config
 from transformer_lib.show.page_models import PageModel, script, style
 from transformer_lib.show.quantize import pack
+from transformer_lib.show.stills import bars
 
 LONGEST = 40  # letters of a text in the page (machine.js)
 
@@ -125,11 +126,6 @@ def _still(
     if wrong := [len(line) for line in lens if len(line) != size]:
         raise ValueError(f"lens must have {size} letters in each line, got {wrong[0]}")
     letter, chance = next(iter(chances.items()))
-    bars = "".join(
-        f'<li><span class="name">{_shown(c)}</span><span class="bar" style="--value:{p:.3f}">'
-        f'</span><span class="number">{p:.2f}</span></li>'
-        for c, p in chances.items()
-    )
     tower = "".join(
         f'<div class="layer"><span class="tlp-name">Layer {n + 1}</span>'
         + "".join(
@@ -149,7 +145,7 @@ def _still(
     )
     return (
         f"<p>After “{escape(text)}” comes “{_shown(letter)}” with {chance:.2f}. The five likeliest "
-        f'letters:</p><ol class="tlp-bars">{bars}</ol>'
+        f"letters:</p>{bars((_shown(c), p) for c, p in chances.items())}"
         "<p>The heads of each layer: from top to bottom who looks, from left to right at whom.</p>"
         f'<div class="tower">{tower}</div><p>What it would say, if it stopped after a layer:</p>'
         f'<div class="scrolls"><table class="lens"><tr><th></th>{head}</tr>{rows}</table></div>'
