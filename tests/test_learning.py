@@ -3,6 +3,7 @@
 import csv
 import io
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,14 +11,17 @@ from PIL import Image
 
 import transformer_lib as tl
 from transformer_lib.__main__ import main
+from transformer_lib.layers.kernels import has_bf16_products
 from transformer_lib.learning import files as files_read
 from transformer_lib.learning import frozen
 from transformer_lib.learning.card import card_of
 from transformer_lib.learning.classifier import TextClassifier
 from transformer_lib.learning.files import read
+from transformer_lib.learning.fitting import fit, steps_that_fit
 from transformer_lib.learning.split import key, split
 from transformer_lib.learning.tables import Logistic, Nearest, TfIdf
 from transformer_lib.learning.tokens import Tokens, unit_of
+from transformer_lib.learning.writer import Writer
 
 GOOD, BAD = "a very fine film number {}", "a dull and poor film number {}"
 ROWS = [
@@ -88,6 +92,37 @@ def test_each_kind_is_learnt_saved_loaded_and_repeated_bit_by_bit(files, kind, t
     with pytest.raises(ValueError, match="file must be new"):
         learned.save(tmp_path / "x.tl")
     learned.save(tmp_path / "x.tl", force=True)
+
+
+def test_a_long_text_has_wider_heads_and_no_dropout(tmp_path):
+    parts = {}
+    for length in (100_000, 240_000):
+        (tmp_path / "a.txt").write_text("".join(f"line {i}\n" for i in range(length // 10)))
+        data = read(tmp_path / "a.txt")
+        facts = Writer.facts_of(data, split(data))
+        parts[length] = Writer(facts).make_training(split(data))
+    short, long = (training.model.config for training in parts.values())
+    assert (short.d_model, short.head_dim, short.dropout) == (64, 16, 0.3)
+    assert (long.d_model, long.head_dim, long.dropout) == (96, 32, 0.0)
+    assert [t.autocast for t in parts.values()] == [False, has_bf16_products("cpu")]
+
+
+def test_autocast_reaches_the_loop(files):
+    data = read(files["writer"])
+    torch.manual_seed(0)
+    training = Writer(Writer.facts_of(data, split(data))).make_training(split(data))
+    seen = set()
+
+    def loss(model, batch):
+        seen.add(torch.is_autocast_enabled("cpu"))
+        return training.loss(model, batch)
+
+    fast = replace(training, loss=loss, autocast=True)
+    steps_that_fit(fast, 0.001, lambda: None)
+    assert seen == {True}
+    seen.clear()
+    fit(fast, 2, lambda: 0.0)
+    assert seen == {True}
 
 
 def test_minutes_become_steps_that_repeat_the_run(files):

@@ -29,6 +29,7 @@ TABLES = [
     "attention_memory",
     "xl_step",
     "xl_evaluation",
+    "one_minute",
     "page_speed",
 ]
 ON_GPU = ["gpu_models", "gpu_context", "gpu_generation"]

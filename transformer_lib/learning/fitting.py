@@ -29,6 +29,7 @@ class Training:
         batches: as for `train`.
         optimizers: from a model, its optimizers.
         most: steps beyond which the data would be read too often.
+        autocast: as for `train`.
     """
 
     model: nn.Module
@@ -36,6 +37,7 @@ class Training:
     batches: Any
     optimizers: Callable[[nn.Module], Any]
     most: int
+    autocast: bool = False
 
 
 def steps_that_fit(training: Training, minutes: float, look: Callable[[], Any]) -> int:
@@ -45,7 +47,7 @@ def steps_that_fit(training: Training, minutes: float, look: Callable[[], Any]) 
     """
     copy = deepcopy(training.model)
     optimizers = training.optimizers(copy)
-    run = {"optimizer": optimizers, "steps": 1}
+    run = {"optimizer": optimizers, "autocast": training.autocast, "steps": 1}
     train(copy, training.loss, training.batches, **run)  # the first one also makes room
     start = time.perf_counter()
     train(copy, training.loss, training.batches, **run | {"steps": 3})
@@ -83,6 +85,7 @@ def fit(training: Training, steps: int, score: Callable[[], float]) -> tuple[dic
         optimizer=training.optimizers(model),
         schedule=trapezoid_schedule(steps, warmup=min(30, steps // 10), decay=steps // 2),
         steps=steps,
+        autocast=training.autocast,
         every=max(1, steps // LOOKS),
         evaluate=look,
     )
