@@ -41,6 +41,12 @@ def test_places_have_two_digits_behind_the_point():
     assert 'd="M 1.23 2.5 L -3.14 4"' in vector.part_of_page(FILE, "a plot")
 
 
+def test_blanks_that_keep_a_label_off_its_mark_are_kept():
+    figure = plt.figure()
+    figure.text(0.5, 0.5, "  2.35")
+    assert ">\N{NO-BREAK SPACE}\N{NO-BREAK SPACE}2.35</text>" in vector.drawn(figure, "a number")
+
+
 def test_letters_are_of_a_font_that_a_phone_has_too():
     assert "font: 10px DejaVu Sans, Verdana, sans-serif; fill" in vector.part_of_page(FILE, "a")
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from docutils import nodes
+from panels import in_panels
 
 from transformer_lib.show.vector import part_of_page
 
@@ -14,8 +15,9 @@ def put_in(app, doctree, docname):
     for image in list(doctree.findall(nodes.image)):
         path = Path(app.srcdir) / image["uri"]
         if path.suffix == ".svg" and "jupyter_execute" in path.parts:
-            text = part_of_page(path.read_text(encoding="utf-8"), image.get("alt", ""))
-            image.replace_self(nodes.raw("", text, format="html"))
+            svg = path.read_text(encoding="utf-8")
+            part = in_panels(part_of_page(svg, image.get("alt", "")), svg)
+            image.replace_self(nodes.raw("", part, format="html"))
 
 
 def setup(app):

@@ -28,6 +28,7 @@ _LIKE_THEM = {
 }
 _NAMES = re.compile(r'(?<=<g) id="[^"]*"')  # "axes_1" in every plot, and nothing refers to it
 _PATH = re.compile(r'(?<= d=")[^"]*')
+_BLANKS = re.compile(r"(<text\b[^>]*>)( +)")  # in front: they keep a label off its mark
 _SIZE = re.compile(r"font(?:-size)?: ([\d.]+)px")
 _LEAST = 9  # pixels of a letter, where the page is narrower than the plot and it scrolls
 _OPENING = re.compile(r'<svg ([^>]*)width="([\d.]+)pt" height="([\d.]+)pt"([^>]*)>')
@@ -49,6 +50,7 @@ def part_of_page(svg: str, alt: str) -> str:
     svg = _FOR_ALL.sub("", svg[svg.index("<svg") :])
     svg = _COLOR.sub(r"var(--c-\1, #\1)", svg)
     svg = _PATH.sub(lambda path: re.sub(r"(\.\d\d)\d+", r"\1", path[0]), _NAMES.sub("", svg))
+    svg = _BLANKS.sub(lambda found: found[1] + "\N{NO-BREAK SPACE}" * len(found[2]), svg)
     svg = _FONTS.sub(lambda font: _LIKE_THEM[font[1]], svg)
     smallest = min(map(float, _SIZE.findall(svg)), default=_LEAST)
     return _OPENING.sub(lambda found: _opening(found, alt, smallest), svg, count=1)
