@@ -62,6 +62,7 @@ def in_panels(part: str, svg: str) -> str:
     name = f"plot-{hashlib.sha256(part.encode()).hexdigest()[:12]}"
     said = re.search(r'aria-label="[^"]*"', opening)[0]
     style = re.search(r"--width: \d+px", opening)[0]
+    body = body.replace("<image ", '<image class="in-plot" ')  # no rule reaches a copy from above
     drawn, pieces = f'<g id="{name}">{body}</g>', []
     smallest = min(map(float, _SIZE.findall(svg)), default=9)
     for panel in panels:
