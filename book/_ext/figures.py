@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from docutils import nodes
+from narrow import narrowed
 from panels import in_panels
 
 from transformer_lib.show.vector import part_of_page
@@ -15,9 +16,18 @@ def put_in(app, doctree, docname):
     for image in list(doctree.findall(nodes.image)):
         path = Path(app.srcdir) / image["uri"]
         if path.suffix == ".svg" and "jupyter_execute" in path.parts:
-            svg = path.read_text(encoding="utf-8")
-            part = in_panels(part_of_page(svg, image.get("alt", "")), svg)
-            image.replace_self(nodes.raw("", part, format="html"))
+            text = _for_any_width(path.read_text(encoding="utf-8"), image.get("alt", ""))
+            image.replace_self(nodes.raw("", text, format="html"))
+
+
+def _for_any_width(svg: str, alt: str) -> str:
+    """A plot that a phone can show whole: in panels, or twice, of which one is seen."""
+    part = in_panels(part_of_page(svg, alt), svg)
+    phone = narrowed(svg) if part.startswith("<svg") else None
+    if phone is None:
+        return part
+    phone = part_of_page(phone, alt).replace('class="plot"', 'class="plot for-phone"', 1)
+    return part.replace('class="plot"', 'class="plot for-desk"', 1) + phone
 
 
 def setup(app):

@@ -18,7 +18,7 @@ WIDEST = 268  # points: what a phone shows without scrolling, at nearly full siz
 NARROWEST = 80  # less is no panel: a colour bar, the name of an axis
 NAME, HREF = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}href"
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e-?\d+)?")
-_SIZE = re.compile(r"font(?:-size)?: ([\d.]+)px")
+SIZE = re.compile(r"font(?:-size)?: ([\d.]+)px")
 _MOVED = re.compile(r"translate\(([-\d.]+)[^)]*\)(?: rotate\((-?90))?")
 
 
@@ -64,7 +64,7 @@ def in_panels(part: str, svg: str) -> str:
     style = re.search(r"--width: \d+px", opening)[0]
     body = body.replace("<image ", '<image class="in-plot" ')  # no rule reaches a copy from above
     drawn, pieces = f'<g id="{name}">{body}</g>', []
-    smallest = min(map(float, _SIZE.findall(svg)), default=9)
+    smallest = min(map(float, SIZE.findall(svg)), default=9)
     for panel in panels:
         seen, windows = 0.0, []
         for reach in filter(None, (panel.names, panel.reach)):
@@ -85,14 +85,9 @@ def in_panels(part: str, svg: str) -> str:
 
 def _panels(tree: ElementTree.Element, width: float, height: float) -> list[Panel]:
     """The pieces from left to right; one, if anything reaches across."""
-    clips = {
-        clip.get("id"): Range(float(r.get("x")), float(r.get("x")) + float(r.get("width")))
-        for clip in tree.iter(f"{NAME}clipPath")
-        for r in clip.iter(f"{NAME}rect")
-    }
-    figure = tree.find(f".//{NAME}g[@id='figure_1']")
+    clips, figure = clips_of(tree), figure_of(tree)
     parts = [g for g in figure if g.get("id") != "patch_1"]
-    reaches = [reach for g in parts if (reach := _reach(g, clips))]
+    reaches = [reach for g in parts if (reach := reach_of(g, clips))]
     columns: list[Range] = []
     for reach in sorted(reaches, key=lambda reach: reach.start):
         if columns and reach.start < columns[-1].end + 1:
@@ -113,20 +108,34 @@ def _panels(tree: ElementTree.Element, width: float, height: float) -> list[Pane
     cuts = [0.0, *((a.end + b.start) / 2 for a, b in pairwise(packed)), width]
     panels = [Panel(Range(a, b)) for a, b in pairwise(cuts)]
     names = None
-    floor = max((_floor(g) for g in parts if _patch(g)), default=height)
+    floor = max((_floor(g) for g in parts if patch_of(g)), default=height)
     for panel in panels:
-        first = next((g for g in parts if _patch(g) and _inside(_patch(g), panel.reach)), None)
+        first = next((g for g in parts if patch_of(g) and _inside(patch_of(g), panel.reach)), None)
         if first is None:
             continue
         rows = [g for g in first if g.get("id", "").startswith("matplotlib.axis")][1:]
         left = [
-            r for text in _texts(first) if (r := _reach(text, clips)).end <= _patch(first).start
+            r for text in _texts(first) if (r := reach_of(text, clips)).end <= patch_of(first).start
         ]
         if left:
-            names = Range(max(0, min(r.start for r in left) - 2), _patch(first).start)
+            names = Range(max(0, min(r.start for r in left) - 2), patch_of(first).start)
         elif names and any(mark.tag == f"{NAME}use" for g in rows for mark in g.iter()):
             panel.names, panel.below = names, max(0.0, height - floor - 5)
     return panels
+
+
+def figure_of(tree: ElementTree.Element) -> ElementTree.Element:
+    """All that is drawn."""
+    return tree.find(f".//{NAME}g[@id='figure_1']")
+
+
+def clips_of(tree: ElementTree.Element) -> dict[str, Range]:
+    """What is cut off outside of these, by name."""
+    return {
+        clip.get("id"): Range(float(r.get("x")), float(r.get("x")) + float(r.get("width")))
+        for clip in tree.iter(f"{NAME}clipPath")
+        for r in clip.iter(f"{NAME}rect")
+    }
 
 
 def _size(reach: Range) -> float:
@@ -137,7 +146,7 @@ def _inside(one: Range, other: Range) -> bool:
     return other.start <= one.start and one.end <= other.end
 
 
-def _patch(axes: ElementTree.Element) -> Range | None:
+def patch_of(axes: ElementTree.Element) -> Range | None:
     """From where to where the axes reach, without names and numbers; None for what are none."""
     found = axes.find(f"{NAME}g/{NAME}path") if axes.get("id").startswith("axes") else None
     return None if found is None else _of_path(found.get("d"))
@@ -158,7 +167,7 @@ def _of_path(d: str) -> Range | None:
     return Range(min(xs), max(xs)) if xs else None
 
 
-def _reach(element: ElementTree.Element, clips: dict[str, Range]) -> Range | None:
+def reach_of(element: ElementTree.Element, clips: dict[str, Range]) -> Range | None:
     """How far an element and all in it reach."""
     kind = element.tag.removeprefix(NAME)
     if kind in ("defs", "style", "metadata"):
@@ -175,7 +184,7 @@ def _reach(element: ElementTree.Element, clips: dict[str, Range]) -> Range | Non
         at = float(element.get("x", 0))
         found = Range(at - 3, at + 3)
     for child in element:
-        inner = _reach(child, clips)
+        inner = reach_of(child, clips)
         found = inner if found is None else found if inner is None else found | inner
     if found and (moved := _MOVED.match(element.get("transform", ""))):  # a formula
         found = Range(
@@ -190,7 +199,7 @@ def _reach(element: ElementTree.Element, clips: dict[str, Range]) -> Range | Non
 def _of_text(text: ElementTree.Element) -> Range:
     """Where a line of letters lies, turned or not."""
     style, turn = text.get("style", ""), text.get("transform", "")
-    size = float((_SIZE.search(style) or [0, 10])[1])
+    size = float((SIZE.search(style) or [0, 10])[1])
     moved = _MOVED.match(turn)
     at = float(moved[1]) if moved else float(text.get("x", 0))
     letters = "".join(text.itertext())

@@ -124,10 +124,10 @@ UNSEEN = """() => [...document.querySelectorAll("div.cell_input pre, div.cell_ou
   .filter((box) => !getComputedStyle(box).backgroundImage.includes("linear-gradient"))
   .map((box) => box.textContent.slice(0, 40))"""
 # Letters of plots below 9 px, where the plot could be wider.
-SMALL = """() => [...document.querySelectorAll(".plot")].flatMap((plot) => {
+SMALL = """() => [...document.querySelectorAll("svg.plot, .panels svg")].flatMap((plot) => {
   const scale = plot.getBoundingClientRect().width / plot.viewBox.baseVal.width;
   if (!plot.checkVisibility() || scale > 1.33) return [];
-  return [...plot.querySelectorAll("text, tspan")]
+  return [...(plot.closest(".panels") ?? plot).querySelectorAll("text, tspan")]
     .filter((text) => parseFloat(getComputedStyle(text).fontSize) * scale < 8.95)
     .map((text) => text.textContent);
 })"""
