@@ -184,6 +184,13 @@ def name_folds(app, doctree, docname):
         node["prompt_show"], node["prompt_hide"] = f"Show {name}", f"Hide {name}"
 
 
+def show_before_code(app, doctree, docname):
+    """What a cell shows stands before its folded code: by Tab and by ear one comes to it first."""
+    for cell in doctree.findall(nodes.container):
+        if isinstance(next(iter(cell.children), None), HideCodeCellNode):
+            cell.append(cell.pop(0))
+
+
 def mark_sentences(app, doctree, docname):
     """What a cell printed in one line is no table: it may break (custom.css)."""
     for node in doctree.findall(nodes.literal_block):
@@ -223,6 +230,7 @@ def setup(app):
     app.connect("html-page-context", mend_body, priority=990)
     app.connect("html-page-context", describe, priority=990)
     app.connect("doctree-resolved", name_folds)
+    app.connect("doctree-resolved", show_before_code)
     app.connect("doctree-resolved", mark_sentences)
     app.connect("build-finished", lead_in, priority=100)
     app.connect("build-finished", lead_back, priority=100)
