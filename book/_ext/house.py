@@ -69,10 +69,14 @@ def taken(name: str, state: dict, root: str) -> str:
     """The picture that book/stills.py took of a widget, as HTML; none: empty."""
     if name not in STILLS:
         return ""
-    width, height, said = STILLS[name]
+    one, at = STILLS[name], f"{root}_static/still/{name}"
+    sizes = [
+        f'width="{width}" height="{height}"' for width, height in (one["size"], one["size-narrow"])
+    ]
+    said = html.escape(f"{state['caption']} It begins: {one['said']}")
     return (
-        f'<img src="{root}_static/still/{name}.png" width="{width}" height="{height}" '
-        f'loading="lazy" alt="{html.escape(state["caption"])} It begins: {html.escape(said)}">'
+        f'<picture><source media="(max-width: 600px)" srcset="{at}-narrow.png" {sizes[1]}>'
+        f'<img src="{at}.png" {sizes[0]} loading="lazy" alt="{said}"></picture>'
     )
 
 
