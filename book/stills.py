@@ -16,6 +16,7 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 
 STILLS = Path(__file__).resolve().parent / "_static/still"
+WINDOWS = {"": (1280, 1), "-narrow": (390, 2)}  # by what follows the name: the width, the sharpness
 BARE = re.compile(r"<noscript>(?:(?!</noscript>).)*?</noscript>", re.DOTALL)
 
 
@@ -38,19 +39,26 @@ def main(names: list[str]) -> None:
         for page in sorted((SITE / "notebooks").glob("*.html")):
             if not (places := bare(page)) or (names and page.stem not in names):
                 continue
-            tab = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme="light")
-            tab.goto(page.as_uri())
-            tab.wait_for_function(DRAWN)
-            tab.wait_for_timeout(2000)  # the first answer
-            for k in places:
-                place = tab.locator('script[type$="widget-view+json"]').nth(k)
-                toy = place.locator("xpath=following-sibling::*[contains(@class, 'widget')][1]")
-                with Image.open(io.BytesIO(toy.screenshot())) as picture:
-                    few = picture.convert("RGB").quantize(64)
-                few.save(STILLS / f"{page.stem}-{k}.png", optimize=True)
-                lines = toy.locator(".tlp-said:visible").all_inner_texts()
-                said[f"{page.stem}-{k}"] = [*few.size, " ".join(" ".join(lines).split())]
-            tab.close()
+            for ending, (width, scale) in WINDOWS.items():
+                tab = browser.new_page(
+                    viewport={"width": width, "height": 900},
+                    device_scale_factor=scale,
+                    color_scheme="light",
+                )
+                tab.goto(page.as_uri())
+                tab.wait_for_function(DRAWN)
+                tab.wait_for_timeout(2000)  # the first answer
+                for k in places:
+                    place = tab.locator('script[type$="widget-view+json"]').nth(k)
+                    toy = place.locator("xpath=following-sibling::*[contains(@class, 'widget')][1]")
+                    with Image.open(io.BytesIO(toy.screenshot())) as picture:
+                        few = picture.convert("RGB").quantize(64)
+                    few.save(STILLS / f"{page.stem}-{k}{ending}.png", optimize=True)
+                    one = said.setdefault(f"{page.stem}-{k}", {})
+                    one[f"size{ending}"] = [length // scale for length in few.size]
+                    lines = toy.locator(".tlp-said:visible").all_inner_texts()
+                    one["said"] = " ".join(" ".join(lines).split())
+                tab.close()
         browser.close()
     text = json.dumps(said, indent=1, ensure_ascii=False, sort_keys=True)
     listed.write_text(text + "\n", encoding="utf-8")

@@ -246,6 +246,15 @@ def fold_sections(app, doctree, docname):
                                         "</summary>"), *rest, _raw("</details>")]  # fmt: skip
 
 
+def mark_contents(app, pagename, templatename, context, doctree):
+    """In the page's own contents the deep sections are known (custom.css)."""
+    for section in doctree.findall(nodes.section) if doctree else ():
+        if "deep" in section["classes"]:
+            for name in section["ids"]:
+                entry = rf'<li>(?=(?:<p>)?<a [^>]*href="#{re.escape(name)}")'
+                context["toc"] = re.sub(entry, '<li class="deep">', context["toc"])
+
+
 def lead_drawings_to_pages(app, pagename, templatename, context, doctree):
     """In JupyterLab the boxes of a drawing lead to notebooks, in the book to their pages."""
     link = r'<a xlink:href="(\d\d_\w+)\.ipynb"'
@@ -260,5 +269,6 @@ def setup(app):
     """Connect the parts."""
     app.connect("source-read", on_read)
     app.connect("doctree-resolved", fold_sections)
+    app.connect("html-page-context", mark_contents)
     app.connect("html-page-context", lead_drawings_to_pages, priority=995)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -69,10 +69,14 @@ def taken(name: str, state: dict, root: str) -> str:
     """The picture that book/stills.py took of a widget, as HTML; none: empty."""
     if name not in STILLS:
         return ""
-    width, height, said = STILLS[name]
+    one, at = STILLS[name], f"{root}_static/still/{name}"
+    sizes = [
+        f'width="{width}" height="{height}"' for width, height in (one["size"], one["size-narrow"])
+    ]
+    said = html.escape(f"{state['caption']} It begins: {one['said']}")
     return (
-        f'<img src="{root}_static/still/{name}.png" width="{width}" height="{height}" '
-        f'loading="lazy" alt="{html.escape(state["caption"])} It begins: {html.escape(said)}">'
+        f'<picture><source media="(max-width: 600px)" srcset="{at}-narrow.png" {sizes[1]}>'
+        f'<img src="{at}.png" {sizes[0]} loading="lazy" alt="{said}"></picture>'
     )
 
 
@@ -184,6 +188,13 @@ def name_folds(app, doctree, docname):
         node["prompt_show"], node["prompt_hide"] = f"Show {name}", f"Hide {name}"
 
 
+def show_before_code(app, doctree, docname):
+    """What a cell shows stands before its folded code: by Tab and by ear one comes to it first."""
+    for cell in doctree.findall(nodes.container):
+        if isinstance(next(iter(cell.children), None), HideCodeCellNode):
+            cell.append(cell.pop(0))
+
+
 def mark_sentences(app, doctree, docname):
     """What a cell printed in one line is no table: it may break (custom.css)."""
     for node in doctree.findall(nodes.literal_block):
@@ -223,6 +234,7 @@ def setup(app):
     app.connect("html-page-context", mend_body, priority=990)
     app.connect("html-page-context", describe, priority=990)
     app.connect("doctree-resolved", name_folds)
+    app.connect("doctree-resolved", show_before_code)
     app.connect("doctree-resolved", mark_sentences)
     app.connect("build-finished", lead_in, priority=100)
     app.connect("build-finished", lead_back, priority=100)

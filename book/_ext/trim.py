@@ -56,9 +56,9 @@ def trimmed(rules: list, used: set[str]) -> str:
     for rule in rules:
         if rule.type == "qualified-rule":
             names = tinycss2.serialize(rule.prelude)
-            parts = [part for part in _parts(names) if _may_occur(part, used)]
-            if parts:
-                kept.append(f"{','.join(parts)}{{{tinycss2.serialize(rule.content)}}}")
+            some = [part for part in parts(names) if _may_occur(part, used)]
+            if some:
+                kept.append(f"{','.join(some)}{{{tinycss2.serialize(rule.content)}}}")
         elif rule.type == "at-rule" and rule.lower_at_keyword in GROUPS and rule.content:
             inner = trimmed(tinycss2.parse_rule_list(rule.content, True, True), used)
             if inner:
@@ -69,15 +69,15 @@ def trimmed(rules: list, used: set[str]) -> str:
     return "".join(kept)
 
 
-def _parts(selectors: str) -> list[str]:
+def parts(selectors: str) -> list[str]:
     """A list of selectors, cut at the commas that stand in no bracket."""
-    parts, depth, start = [], 0, 0
+    found, depth, start = [], 0, 0
     for i, letter in enumerate(selectors):
         depth += (letter in "([") - (letter in ")]")
         if letter == "," and not depth:
-            parts.append(selectors[start:i])
+            found.append(selectors[start:i])
             start = i + 1
-    return [*parts, selectors[start:]]
+    return [*found, selectors[start:]]
 
 
 def _may_occur(selector: str, used: set[str]) -> bool:

@@ -68,9 +68,16 @@ addEventListener("beforeprint", () => {
   root.dataset.theme = "light";
   addEventListener("afterprint", () => (root.dataset.theme = theme), { once: true });
 });
+document.addEventListener("DOMContentLoaded", unfold);
+
+// The page's contents show the place that is read, where they are longer than the window.
 document.addEventListener("DOMContentLoaded", () => {
-  for (const section of document.querySelectorAll("section.deep"))
-    for (const link of document.querySelectorAll(`.bd-sidebar-secondary a[href="#${section.id}"]`))
-      link.parentElement.classList.add("deep");
-  unfold();
+  const box = document.getElementById("pst-secondary-sidebar");
+  if (!box) return;
+  new MutationObserver(() => {
+    const at = box.querySelector("[aria-current]")?.getBoundingClientRect();
+    const frame = box.getBoundingClientRect();
+    if (at && (at.top < frame.top || at.bottom > frame.bottom))
+      box.scrollTop += at.top - frame.top - frame.height / 3;
+  }).observe(box, { subtree: true, attributeFilter: ["aria-current"] });
 });

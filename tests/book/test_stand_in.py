@@ -59,10 +59,12 @@ def test_a_widget_has_something_in_its_place(state, parts):
 
 
 def test_a_model_that_only_a_script_draws_has_its_picture(monkeypatch):
-    monkeypatch.setattr(house, "STILLS", {"10_gpt-0": [7, 5, "It says <a>."]})
+    taken = {"size": [7, 5], "size-narrow": [3, 9], "said": "It says <a>."}
+    monkeypatch.setattr(house, "STILLS", {"10_gpt-0": taken})
     bare = page({"caption": "Try it."})
     house.stand_in(None, "notebooks/10_gpt", "", bare, None)
     assert '<img src="../_static/still/10_gpt-0.png" width="7" height="5"' in bare["body"]
+    assert 'srcset="../_static/still/10_gpt-0-narrow.png" width="3" height="9"' in bare["body"]
     assert 'alt="Try it. It begins: It says &lt;a&gt;."' in bare["body"]
     other = page({"caption": "", "still": "<p>first</p>", "_css": ""})
     house.stand_in(None, "notebooks/10_gpt", "", other, None)
@@ -112,4 +114,6 @@ def test_every_picture_is_one_of_a_toy_and_there(site):
     pages = "".join((site / name).read_text("utf-8") for name in PAGES)
     named = re.findall(r'<img src="\.\./_static/still/([^"]+)\.png"', pages)
     assert sorted(named) == sorted(house.STILLS)
-    assert all((site / f"_static/still/{name}.png").is_file() for name in named)
+    for name in named:
+        for ending in ("", "-narrow"):
+            assert (site / f"_static/still/{name}{ending}.png").is_file()
