@@ -37,7 +37,9 @@ body { font-size: 10.5pt; }
 .title-page img { filter: brightness(1.02); margin: 12mm 0 auto; width: 135mm; }
 .title-page .imprint { font-size: 9pt; max-width: 140mm; }
 /* Of the cover stays what can be read. */
-.before :is(h1, .lede, .start, .first-line, .whole-pdf, section:has(> .parts)) { display: none !important; }
+.before :is(h1, .lede, .start, .first-line, .whole-pdf), section:has(> .parts) {
+  display: none !important;
+}
 .whole, .whole .bd-article { max-width: none; padding: 0; }
 .bd-article a.here { margin-top: 0; } /* next to the text: a long title reaches the edge */
 .sheets li { list-style: none; }
