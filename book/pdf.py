@@ -1,8 +1,9 @@
 """The whole book as one PDF: `make pdf`, after `make book`.
 
 Each page is opened in Chromium as a reader opens it, so that its widgets stand in their first
-state, and what it shows then is put into one document. That is printed twice: only the first time
-tells on which sheet each chapter begins, and the second has it in the contents.
+state, and what it shows then is put into one document, behind a title page and the contents. That
+is printed twice: only the first time tells on which sheet each chapter begins, and the second has
+it in the contents. The PDF lies beside the pages, and the cover of the book then has a link to it.
 """
 
 import json
@@ -18,14 +19,27 @@ import yaml
 from playwright.sync_api import Browser, sync_playwright
 
 BOOK = Path(__file__).resolve().parent
-SITE, PDF = BOOK / "_build/html", BOOK / "_build/transformers-built-and-run.pdf"
+SITE = BOOK / "_build/html"
+PDF = SITE / "transformers-built-and-run.pdf"
+PICTURE = BOOK / "_static/hero.png"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 STYLE = """
 @page { size: A4; margin: 18mm 16mm 20mm; }
 html, body { background: #fff; }
 body { font-size: 10.5pt; }
 .chapter { break-before: page; }
-.cover { break-before: avoid; }
+/* The outline would lose the blanks at which a heading's lines break. */
+.bd-article :is(h1, h2, h3, h4) { white-space: break-spaces; }
+.title-page { align-items: center; display: flex; flex-direction: column; height: 245mm; }
+.title-page p { text-align: center; }
+.title-page .name { font: 600 34pt/1.2 'Source Serif 4'; margin: 38mm 0 8mm; }
+.title-page .lede { font-size: 13pt; max-width: 120mm; }
+.title-page img { filter: brightness(1.02); margin: 12mm 0 auto; width: 135mm; }
+.title-page .imprint { font-size: 9pt; max-width: 140mm; }
+/* Of the cover stays what can be read. */
+.before :is(h1, .lede, .start, .first-line, .whole-pdf), section:has(> .parts) {
+  display: none !important;
+}
 .whole, .whole .bd-article { max-width: none; padding: 0; }
 .bd-article a.here { margin-top: 0; } /* next to the text: a long title reaches the edge */
 .sheets li { list-style: none; }
@@ -42,6 +56,9 @@ body { font-size: 10.5pt; }
 noscript, .tlp-problem:empty { display: none !important; }
 """
 HEAD = "@page p%d { @top-right { content: %s; color: #57606a; font: 8pt 'Source Serif 4'; } }"
+BEFORE = "Before you begin"  # what is left of the cover
+AUTHORS = "By the authors of this book"
+SEEN = "Where each word of Isaiah 11:6 looks: the wolf at the lion, the lamb at the kid."
 FOLDED = "Code that is folded in a page, and the solutions of exercises, stand in the notebooks."
 PRINT = {
     "prefer_css_page_size": True,
@@ -72,6 +89,9 @@ TAKE = """([number, numbers]) => {
     canvas.replaceWith(picture);
   }
   for (const node of article.querySelectorAll("script, noscript")) node.remove();
+  for (const heading of article.querySelectorAll("h1, h2, h3, h4"))
+    for (const text of heading.childNodes)
+      if (text.nodeType === Node.TEXT_NODE) text.data = text.data.replace(/\\s+/g, " ");
   const own = (name, id) => (document.getElementById(id) ? `#${here(id)}` : name);
   const dress = ({ textContent }) => { // a page's own styles reach no other page
     const rules = textContent.replaceAll("html[data-theme]", ":scope");
@@ -104,6 +124,8 @@ TAKE = """([number, numbers]) => {
     }
   return {
     title: article.querySelector("h1").firstChild.textContent,
+    lede: article.querySelector(".lede")?.textContent ?? "",
+    imprint: document.querySelector(".extra_footer")?.textContent ?? "",
     html: article.outerHTML,
     styles,
     sheets: [...document.querySelectorAll("link[rel=stylesheet]")].map((sheet) => sheet.href),
@@ -175,18 +197,22 @@ def write(parts: Sequence[tuple[str, Sequence[Path]]], browser: Browser, to: Pat
 
 
 def document(parts: Sequence, taken: Sequence[dict], sheets: Mapping[str, int]) -> str:
-    """All of it in one page: the cover, the contents, and each chapter from a sheet of its own.
+    """All of it in one page: title, contents, and each chapter from a sheet of its own.
 
     Above the text of each sheet stands the title of its chapter.
     """
+    cover, *others = taken
+    before = (
+        f'<div class="bd-article"><h1>{BEFORE}</h1></div><div class="before">{cover["html"]}</div>'
+    )
     chapters = [
-        f'<section class="chapter" id="p{n}" style="page: p{n}">{page["html"]}</section>'
-        for n, page in enumerate(taken)
+        f'<section class="chapter" id="p{n}" style="page: p{n}">{html}</section>'
+        for n, html in enumerate([before, *(page["html"] for page in others)])
     ]
     numbers, contents = iter(range(len(taken))), []
     for caption, pages in parts:
         lines = "".join(
-            f'<li><a href="#p{n}"><span>{escape(taken[n]["title"])}</span>'
+            f'<li><a href="#p{n}"><span>{escape(taken[n]["title"] if n else BEFORE)}</span>'
             f"<span>{sheets.get(f'p{n}', '')}</span></a></li>"
             for _, n in zip(pages, numbers, strict=False)
         )
@@ -197,12 +223,22 @@ def document(parts: Sequence, taken: Sequence[dict], sheets: Mapping[str, int]) 
     heads = [HEAD % (n, title) for n, title in enumerate(titles) if n]
     return (
         '<!doctype html><html lang="en" data-theme="light" data-mode="light"><meta charset="utf-8">'
-        f"<title>{escape(taken[0]['title'])}</title>"
+        f"<title>{escape(cover['title'])}</title>"
         + "".join(f'<link rel="stylesheet" href="{escape(link)}">' for link in links)
         + "".join(f"<style>{style}</style>" for style in (*styles, STYLE, *heads))
-        + f'<body class="whole">{chapters[0]}<nav class="chapter sheets bd-article">'
+        + f'<body class="whole">{title_page(**cover)}<nav class="chapter sheets bd-article">'
         + f"<h1>Contents</h1>{''.join(contents)}<p>{FOLDED}</p></nav>"
-        + f"{''.join(chapters[1:])}</body></html>"
+        + f"{''.join(chapters)}</body></html>"
+    )
+
+
+def title_page(title: str, lede: str, imprint: str, **_) -> str:
+    """What the book is, whose, and from which commit."""
+    picture = f'<img src="{PICTURE.as_uri()}" alt="{SEEN}">' * PICTURE.is_file()
+    return (
+        f'<section class="bd-article title-page"><p class="name">{escape(title)}</p>'
+        f'<p class="lede">{escape(lede)}</p>{picture}'
+        f'<p class="imprint">{AUTHORS}<br>{escape(imprint)}</p></section>'
     )
 
 
@@ -226,6 +262,18 @@ def sheets_of(pdf: bytes) -> list[bytes]:
     return below(root)
 
 
+def offer(cover: Path, pdf: Path, sheets: int) -> None:
+    """Fill the place that the cover keeps for a link to the PDF: empty where there is none."""
+    size = f"{sheets:,} sheets, {pdf.stat().st_size / 1e6:.0f} MB"
+    link = (
+        f' Or take it all <a href="{os.path.relpath(pdf, cover.parent)}">as one PDF</a> ({size}).'
+    )
+    text = re.sub(
+        r'(<span class="whole-pdf">).*?(?=</span>)', rf"\1{link}", cover.read_text("utf-8")
+    )
+    cover.write_text(text, encoding="utf-8", newline="\n")
+
+
 def main() -> None:
     """Make the PDF of the pages that stand."""
     if not (SITE / "book/index.html").is_file():
@@ -238,6 +286,7 @@ def main() -> None:
         browser = driver.chromium.launch(executable_path=found, args=["--no-sandbox"])
         count = write(parts(), browser, PDF)
         browser.close()
+    offer(SITE / "book/index.html", PDF, count)
     print(f"The book on {count} sheets: {PDF.as_uri()}")
 
 

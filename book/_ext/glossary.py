@@ -8,7 +8,8 @@ warning. The same place is what a search for the term finds first. On every page
 derives it, a term's first use in a paragraph is a link whose meaning `glossary.js` shows.
 
 Words that readers type and the glossary has not stand in also.yml. All are found in the plural too,
-and with a blank where the book has a hyphen or a capital inside.
+and with a blank where the book has a hyphen or a capital inside. Symptoms are found as
+the page What you see quotes them.
 """
 
 import re
@@ -22,6 +23,7 @@ from sphinx import addnodes
 from sphinx.util import logging
 
 GLOSSARY = "book/glossary"
+SYMPTOMS = "book/symptoms"
 ALSO = Path(__file__).resolve().parents[1] / "also.yml"
 PLAIN = (nodes.literal, nodes.reference, nodes.math, addnodes.pending_xref)  # never marked inside
 # Never marked: the chapters use these words in their ordinary sense as well.
@@ -87,10 +89,23 @@ def collect(app, env):
     for name, words in yaml.safe_load(ALSO.read_text(encoding="utf-8")).items():
         page, anchor, _ = place(env, named(name))
         env.glossary_places.setdefault(page, []).extend((word, anchor) for word in words)
+    if SYMPTOMS in env.found_docs:
+        env.glossary_places.setdefault(SYMPTOMS, []).extend(symptoms(env.get_doctree(SYMPTOMS)))
+
+
+def symptoms(doctree: nodes.document) -> Iterator[tuple[str, str]]:
+    """What each row of a table quotes first, and the section that it stands in."""
+    inner = {row: section for section in doctree.findall(nodes.section)
+             for row in section.findall(nodes.row)}  # fmt: skip
+    for row, section in inner.items():
+        if quoted := re.fullmatch(r"[“\"](.*?)\.?[”\"]", row[0].astext()):
+            yield quoted[1], section["ids"][0]
 
 
 def typed(term: str) -> set[str]:
     """A term as it may be typed: "scaling laws", "top k", "Layer Norm", "length normalization"."""
+    if term.count(" ") > 3:  # a sentence
+        return {term}
     apart = re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", " ", term).replace("-", " ")
     ways = {way.replace("isation", "ization").replace("iour", "ior") for way in (term, apart)}
     return {way for one in {term, apart} | ways for way in (one, one.removesuffix("s") + "s")}

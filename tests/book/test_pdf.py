@@ -29,16 +29,20 @@ def parts(tmp_path):
 def test_each_page_begins_on_the_sheet_that_the_contents_name(browser, parts, tmp_path):
     count = pdf.write(parts, browser, tmp_path / "book.pdf")
     printed = (tmp_path / "book.pdf").read_bytes()
-    assert pdf.begins(printed) == {"p0": 1, "p1": 3, "p2": count}  # the contents are on 2
+    assert pdf.begins(printed) == {
+        "p0": 3,
+        "p1": 4,
+        "p2": count,
+    }  # the title is on 1, the contents on 2
     assert count == len(re.findall(rb"/Type /Page\n", printed)) > 5
     assert [p.name for p in tmp_path.glob("book*")] == ["book.pdf"]
 
 
 def test_links_stay_inside_scripts_have_run_and_the_rest_of_a_page_is_left_out(browser, parts):
     taken = pdf.take([page for _, pages in parts for page in pages], browser)
-    made = pdf.document(parts, taken, {"p0": 1, "p1": 3, "p2": 7})
-    lines = re.findall(r'href="#(\w+)"><span>(\w+)</span><span>(\d+)</span>', made)
-    assert lines == [("p0", "cover", "1"), ("p1", "one", "3"), ("p2", "two", "7")]
+    made = pdf.document(parts, taken, {"p0": 3, "p1": 4, "p2": 7})
+    lines = re.findall(r'href="#(\w+)"><span>([\w ]+)</span><span>(\d+)</span>', made)
+    assert lines == [("p0", pdf.BEFORE, "3"), ("p1", "one", "4"), ("p2", "two", "7")]
     assert re.findall(r'href="(#[\w-]+)">(?!<)', made) == ["#p1", "#p1-end", "#p1-top"]
     assert made.count("by a script") == 3
     assert "<script" not in made
@@ -107,3 +111,44 @@ def test_each_sheet_is_headed_by_its_chapter(browser, tmp_path):
     assert '@page p1 { @top-right { content: "One · a \\"quoted\\" title";' in made
     assert "@page p0" not in made
     assert [f'id="p{n}" style="page: p{n}"' in made for n in (0, 1)] == [True, True]
+
+
+def test_it_begins_with_a_title_page_and_what_can_only_be_pressed_is_left_out(browser, tmp_path):
+    body = (
+        '<div class="lede"><p>What it is.</p></div><div class="start"><a href="#">Begin</a></div>'
+        '<p>More.</p><p id="drawn"></p></article><p class="extra_footer">Built from 1234567.</p>'
+    )
+    (tmp_path / "cover.html").write_text(PAGE.format(title="A book", body=body), "utf-8")
+    pages = [tmp_path / "cover.html"]
+    tab = browser.new_page()
+    tab.set_content(pdf.document([("", pages)], pdf.take(pages, browser), {}))
+    title = tab.locator(".title-page").inner_text()
+    assert title.split("\n\n") == [
+        "A book",
+        "What it is.",
+        f"{pdf.AUTHORS}\nBuilt from 1234567.",
+    ]
+    assert tab.locator("h1:visible").all_inner_texts() == ["Contents", pdf.BEFORE]
+    assert tab.get_by_text("More.").is_visible()
+    assert tab.get_by_text("Begin", exact=True).is_hidden()
+    tab.close()
+
+
+def test_the_outline_keeps_the_blanks_of_a_heading_of_two_lines(browser, tmp_path):
+    words = "How many words does a heading have that goes on in a second line of its sheet"
+    body = f'<h2>\n{words.replace(" of ", chr(10) + " of ")}</h2><p id="drawn"></p>'
+    (tmp_path / "one.html").write_text(PAGE.format(title="one", body=body), "utf-8")
+    pdf.write([("", [tmp_path / "one.html"])], browser, tmp_path / "book.pdf")
+    printed = (tmp_path / "book.pdf").read_bytes()
+    assert words.encode() in re.sub(rb"/Title \((.*?)\)", rb"\1", printed)
+
+
+def test_the_cover_has_a_link_to_the_file_where_there_is_one(tmp_path):
+    cover, file = tmp_path / "book/index.html", tmp_path / "all.pdf"
+    cover.parent.mkdir()
+    cover.write_text('<p>Read.<span class="whole-pdf"></span></p>', "utf-8")
+    file.write_bytes(b"%PDF" + b"0" * 2_000_000)
+    for _ in range(2):  # made twice, offered once
+        pdf.offer(cover, file, 1234)
+    link = 'Or take it all <a href="../all.pdf">as one PDF</a> (1,234 sheets, 2 MB).'
+    assert cover.read_text("utf-8") == f'<p>Read.<span class="whole-pdf"> {link}</span></p>'

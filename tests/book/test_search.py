@@ -87,6 +87,43 @@ ALSO = {
     "loss does not go down": "book/symptoms#nothing-moves",
     "my model repeats itself": "book/symptoms#it-answers-strangely",
 }
+# Whole sentences, as readers type them: the page that answers, and where it matters the place.
+SENTENCES = {
+    "loss does not go down at all": "book/symptoms#nothing-moves",
+    "why is my model repeating itself": "book/symptoms#it-answers-strangely",
+    "attention weights do not sum to one": "01_attention#a-soft-look-up-by-hand",
+    "training loss is nan": "book/symptoms#it-breaks",
+    "how do I mask padding": "05_encoder#padding-changes-nothing",
+    "why do we divide by the square root of d": "01_attention#why-divide-by-d",
+    "what is the difference between encoder and decoder": "07_transformer",
+    "my validation loss goes up while training loss goes down": "book/symptoms#too-good",
+    "how much memory does attention need for long texts": "23_memory",
+    "how do I load pretrained weights from hugging face": "27_pretrained",
+    "the model always predicts the same word": "book/symptoms#it-answers-strangely",
+    "how long should the warm-up be": "04_blocks",
+    "gradients explode after a few steps": "09_recurrent",
+    "how do I choose the learning rate": "07_transformer",
+    "how does the decoder not see the future": "01_attention#masks-who-may-look-at-whom",
+    "how many parameters does a transformer have": "07_transformer#million-counted",
+    "how to train on my own text": "28_own_data",
+    "why is generation so slow without a cache": "08_decoding",
+    "how can I see what each head looks at": "02_multi_head",
+}
+# Typing errors, and what the page asks whether it was meant.
+MISTYPED = {
+    "atention": "attention",
+    "transfomer": "transformer",
+    "positonal encoding": "positional encoding",
+    "perplexty": "perplexity",
+    "encoder decodr": "encoder decoder",
+    "sofmax": "softmax",
+    "cross entrophy": "cross entropy",
+    "gradiant clipping": "gradient clipping",
+    "mutli head attention": "multi head attention",
+    "beem search": "beam search",
+    "tokenzier": "tokenizer",
+    "learing rate": "learning rate",
+}
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +140,7 @@ def search(open_page):
             words,
         )
 
+    ask.near = lambda words: tab.evaluate("words => nearest(words)?.[1] ?? null", words)
     yield ask
     tab.close()
 
@@ -118,6 +156,42 @@ def test_search_leads_to_the_place_that_derives_it(search, words):
 @pytest.mark.parametrize("words", ALSO)
 def test_search_knows_other_words_for_it(search, words):
     assert search(words)[0][0].removeprefix("notebooks/") == ALSO[words]
+
+
+@pytest.mark.parametrize("words", SENTENCES)
+def test_a_sentence_leads_to_the_page_that_answers(search, words):
+    assert search(words)[0][0].removeprefix("notebooks/").startswith(SENTENCES[words])
+
+
+@pytest.mark.parametrize("words", ["layernorm", "embeding", "drop out"])
+def test_spellings_that_need_no_question(search, words):
+    assert search(words)
+
+
+@pytest.mark.parametrize("words", MISTYPED)
+def test_a_typing_error_is_answered_with_the_nearest_words(search, words):
+    assert search.near(words) == MISTYPED[words]
+
+
+@pytest.mark.parametrize("words", ["softmax", "layer norm", "atten", "zzzzzzzz", "the", ""])
+def test_what_is_found_or_is_near_nothing_is_not_mended(search, words):
+    assert search.near(words) is None
+
+
+@pytest.mark.parametrize("scheme", ["http", "file"])
+def test_the_nearest_words_are_a_link_that_is_heard_and_reached_by_keys(open_page, scheme):
+    tab = open_page("search.html?q=atention", scheme)
+    asked = tab.get_by_role("status").filter(has_text="Did you mean")
+    assert asked.inner_text() == "Nothing holds “atention”. Did you mean attention?"
+    tab.locator(".bd-search-container input").focus()
+    tab.keyboard.press("Tab")  # what comes next
+    assert tab.evaluate("document.activeElement.textContent") == "attention"
+    tab.keyboard.press("Enter")
+    tab.wait_for_url(lambda address: address.endswith("?q=attention"))
+    tab.locator("#search-results li a").first.wait_for()
+    assert "Did you mean" not in tab.locator("#search-results").inner_text()
+    assert tab.errors == []
+    tab.close()
 
 
 def test_what_a_chapter_tells_comes_before_what_the_reference_lists(search):
