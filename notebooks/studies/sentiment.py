@@ -50,7 +50,10 @@ def run(model: str, seed: int, *, stop: int | None = None) -> dict:
     how = (here.pieces_of, 6, True) if model == "minilm" else (here.rows_of, 2, False)
     found = {"losses": first_losses(fitted[1])} | read(here, fitted[0], *how)
     if model == "small" or (model, seed) == ("minilm", 0):
-        found["flips"] = here.deletion(fitted[0], here.some(how[0], 200), **here.READ[model])
+        some, options = here.some(how[0], 200), here.READ[model]
+        found["flips"] = here.deletion(fitted[0], some, **options)
+        if model == "small":
+            found["signs"] = here.with_and_without(fitted[0], some, **options)
     return found
 
 

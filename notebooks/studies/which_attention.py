@@ -14,6 +14,12 @@ BEST[300] |= {"retention": 0.04}
 # Of the cards, those that they are hard for: one rate more where the largest of three was best.
 CARDS = dict.fromkeys(KINDS[5:], 0.04) | {"linear": 0.08}
 
+# Of the copies, those too, where 0.02 was not best; and the rates beyond the three.
+COPIES = {"window": 0.01, "summaries": 0.04, "memory": 0.08, "linear": 0.04}
+COPIES |= {"retention": 0.04, "LSTM": 0.04}
+BEYOND = [("window", 0.005), ("memory", 0.16)]
+BEYOND += [(kind, 0.08) for kind in ("summaries", "memory", "linear", "retention", "LSTM")]
+
 
 def arm(kind, task="recall", steps=150, rate=0.02, seed=0) -> dict:
     """The settings of one training."""
@@ -27,6 +33,9 @@ for steps, best in BEST.items():
     largest = TRIED[steps][-1]
     ARMS += [arm(kind, "text", steps, 2 * largest) for kind in KINDS if best[kind] == largest]
 ARMS += [arm(kind, "copy", 120, seed=seed) for seed in SEEDS for kind in KINDS]
+ARMS += [arm(kind, "copy", 120, rate) for kind in KINDS[4:] for rate in (0.01, 0.04)]
+ARMS += [arm(kind, "copy", 120, rate) for kind, rate in BEYOND]
+ARMS += [arm(kind, "copy", 120, r, seed) for seed in SEEDS[1:] for kind, r in COPIES.items()]
 ARMS += [arm(kind, rate=rate) for kind in KINDS[4:] for rate in (0.01, 0.04)]
 ARMS += [arm(kind, rate=0.08) for kind in CARDS] + [arm("linear", rate=0.16)]
 ARMS += [arm(kind, rate=best, seed=seed) for seed in SEEDS[1:] for kind, best in CARDS.items()]
