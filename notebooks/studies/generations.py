@@ -3,10 +3,11 @@
 from study import KEPT, chapter, keep
 
 FULL = 0.004
+TRIED = (1, FULL), (100, FULL), (1, 0.002), (100, 0.002), (1, 0.001), (1, 0.0004)
 ARMS = [
     {"num_layers": 3, "generations": 8, "clauses_read": True, "warm_up": warm_up, "rate": rate}
     | {"steps": 1500, "seed": seed}
-    for warm_up, rate in ((1, FULL), (100, FULL), (1, 0.002), (1, 0.001), (1, 0.0004))
+    for warm_up, rate in TRIED
     for seed in range(3)
 ]
 # As on the page, where four are asked; and two layers once more, in which the clauses do not read.
