@@ -109,17 +109,18 @@ SENTENCES = {
     "why is generation so slow without a cache": "08_decoding",
     "how can I see what each head looks at": "02_multi_head",
 }
+TYPED = "atention"  # codespell:ignore
 # Typing errors, and what the page asks whether it was meant.
 MISTYPED = {
-    "atention": "attention",
-    "transfomer": "transformer",
-    "positonal encoding": "positional encoding",
+    TYPED: "attention",
+    "transfomer": "transformer",  # codespell:ignore
+    "positonal encoding": "positional encoding",  # codespell:ignore
     "perplexty": "perplexity",
     "encoder decodr": "encoder decoder",
     "sofmax": "softmax",
-    "cross entrophy": "cross entropy",
-    "gradiant clipping": "gradient clipping",
-    "mutli head attention": "multi head attention",
+    "cross entrophy": "cross entropy",  # codespell:ignore
+    "gradiant clipping": "gradient clipping",  # codespell:ignore
+    "mutli head attention": "multi head attention",  # codespell:ignore
     "beem search": "beam search",
     "tokenzier": "tokenizer",
     "learing rate": "learning rate",
@@ -163,7 +164,7 @@ def test_a_sentence_leads_to_the_page_that_answers(search, words):
     assert search(words)[0][0].removeprefix("notebooks/").startswith(SENTENCES[words])
 
 
-@pytest.mark.parametrize("words", ["layernorm", "embeding", "drop out"])
+@pytest.mark.parametrize("words", ["layernorm", "embeding", "drop out"])  # codespell:ignore
 def test_spellings_that_need_no_question(search, words):
     assert search(words)
 
@@ -180,9 +181,10 @@ def test_what_is_found_or_is_near_nothing_is_not_mended(search, words):
 
 @pytest.mark.parametrize("scheme", ["http", "file"])
 def test_the_nearest_words_are_a_link_that_is_heard_and_reached_by_keys(open_page, scheme):
-    tab = open_page("search.html?q=atention", scheme)
+    tab = open_page(f"search.html?q={TYPED}", scheme)
     asked = tab.get_by_role("status").filter(has_text="Did you mean")
-    assert asked.inner_text() == "Nothing holds “atention”. Did you mean attention?"
+    said = f"Nothing holds “{TYPED}”. Did you mean attention?"
+    assert asked.inner_text() == said
     tab.locator(".bd-search-container input").focus()
     tab.keyboard.press("Tab")  # what comes next
     assert tab.evaluate("document.activeElement.textContent") == "attention"
