@@ -259,3 +259,12 @@ def test_the_small_drawing_stands_beside_the_line_under_the_title():
     other = {"body": '<p class="facts">'}
     here.show_the_way(None, "book/index", "", other, None)
     assert other["body"] == '<p class="facts">'
+
+
+def test_the_contents_of_a_page_mark_its_deep_sections():
+    deep, core = nodes.section(ids=["b.c"], classes=["deep"]), nodes.section(ids=["bxc"])
+    entry = '<li><a class="reference internal" href="#{}">x</a></li>'
+    context = {"toc": entry.format("bxc") + entry.format("b.c")}
+    chapters.mark_contents(None, "page", "", context, nodes.section("", core, deep))
+    marked = entry.format("b.c").replace("<li>", '<li class="deep">')
+    assert context["toc"] == entry.format("bxc") + marked
