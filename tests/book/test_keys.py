@@ -55,3 +55,21 @@ def test_tab_comes_to_the_first_toy_before_any_code(open_page, page):
     assert is_toy, passed
     assert not any(is_code for is_code, _ in passed), passed
     tab.close()
+
+
+RING = """() => {
+  const at = document.activeElement, { outlineStyle, outlineWidth } = getComputedStyle(at);
+  return [outlineStyle !== "none" && outlineWidth !== "0px", at.outerHTML.slice(0, 80)];
+}"""
+
+
+@pytest.mark.parametrize("page", ["notebooks/10_gpt.html", "book/index.html"])
+def test_whatever_has_the_focus_shows_it(open_page, page):
+    tab = open_page(page)
+    without = []
+    for _ in range(30):
+        tab.keyboard.press("Tab")
+        seen, what = tab.evaluate(RING)
+        without += [what] * (not seen)
+    tab.close()
+    assert without == []
