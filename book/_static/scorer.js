@@ -141,8 +141,8 @@ Search.query = (asked) => {
   const said = document.createElement("p");
   Search.status.after(said);
   for (const node of [said, Search.status]) node.setAttribute("role", "status"); // heard, when it is filled
-  query(asked);
   const near = nearest(asked);
+  query(near?.[1] ?? asked); // what was meant is shown at once
   if (!near) return;
   const link = Object.assign(document.createElement("a"), { textContent: near[1] });
   link.href = `?q=${encodeURIComponent(near[1])}`;
