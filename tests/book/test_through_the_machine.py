@@ -274,6 +274,8 @@ def test_a_patch_stays_while_the_text_grows(machine):
 
 def test_the_arcs_are_those_of_the_head_that_is_pointed_at(machine):
     arcs = machine.locator(".tlm table.arcs").first
+    last = "() => document.querySelector('.tlm table.arcs .asks')?.textContent === '␣'"
+    machine.wait_for_function(last)  # the text of the test before may still be read
     found = []
     for part in ("2.3", "0.2"):
         machine.locator(f'.tower button[data-key="{part}"]').focus()
