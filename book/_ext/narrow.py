@@ -51,7 +51,7 @@ def _tried(
     if width <= to or len(axes) != 1 or tree.find(f".//{NAME}image") is not None:
         return None
     ends = patch_of(axes[0])
-    inside = ends.end - ends.start
+    inside = ends.size
     factor = (inside - (width - to)) / inside
     if factor < LEAST or len(legends) > 1 or (legend_above and not legends):
         return None
@@ -64,10 +64,8 @@ def _tried(
     for legend in legends:
         reach, down = _legend_box(legend, tree)
         if legend_above:
-            more = down.end - down.start + 2 * AROUND
-            _shift(
-                legend, max(0, to - (reach.end - reach.start)) / 2 - reach.start, -AROUND - down.end
-            )
+            more = down.size + 2 * AROUND
+            _shift(legend, max(0, to - reach.size) / 2 - reach.start, -AROUND - down.end)
         else:
             where = (_middle(reach) - ends.start) / inside
             at = reach.start if where < 0.4 else reach.end if where > 0.6 else _middle(reach)

@@ -32,6 +32,11 @@ class Range:
     def __or__(self, other: "Range") -> "Range":
         return Range(min(self.start, other.start), max(self.end, other.end))
 
+    @property
+    def size(self) -> float:
+        """How wide it is."""
+        return self.end - self.start
+
     def within(self, other: "Range") -> "Range":
         """The part of it that is not clipped."""
         return Range(max(self.start, other.start), min(self.end, other.end))
@@ -68,16 +73,15 @@ def in_panels(part: str, svg: str) -> str:
     for panel in panels:
         seen, windows = 0.0, []
         for reach in filter(None, (panel.names, panel.reach)):
-            size = reach.end - reach.start
-            kind, style = "", f"flex-grow: {size:.2f}"
+            kind, grows = "", f"flex-grow: {reach.size:.2f}"
             if reach is panel.names:
                 kind = ' class="again"'
-                style += f"; clip-path: inset(0 0 {100 * panel.below / height:.1f}% 0)"
-            box = f"{reach.start:.2f} 0 {size:.2f} {height}"
-            windows.append(f'<svg{kind} viewBox="{box}" style="{style}">{drawn}</svg>')
-            drawn, seen = f'<use href="#{name}"/>', seen + size
+                grows += f"; clip-path: inset(0 0 {100 * panel.below / height:.1f}% 0)"
+            box = f"{reach.start:.2f} 0 {reach.size:.2f} {height}"
+            windows.append(f'<svg{kind} viewBox="{box}" style="{grows}">{drawn}</svg>')
+            drawn, seen = f'<use href="#{name}"/>', seen + reach.size
         own, least = (round(seen * scale) for scale in (96 / 72, 9 / smallest))
-        share = (panel.reach.end - panel.reach.start) / width
+        share = panel.reach.size / width
         sizes = f"--share: {100 * share:.2f}%; --own: {own}px; --least: {least}px"
         pieces.append(f'<span style="{sizes}">{"".join(windows)}</span>')
     return f'<div class="plot panels" role="img" {said} style="{style}">{"".join(pieces)}</div>'
@@ -100,7 +104,7 @@ def _panels(tree: ElementTree.Element, width: float, height: float) -> list[Pane
             packed[-1] |= column
         else:
             packed.append(column)
-    while len(packed) > 1 and (small := min(packed, key=_size)) and _size(small) < NARROWEST:
+    while len(packed) > 1 and (small := min(packed, key=lambda p: p.size)).size < NARROWEST:
         at = max(1, packed.index(small))
         packed[at - 1 : at + 1] = [packed[at - 1] | packed[at]]
     if not packed:
@@ -136,10 +140,6 @@ def clips_of(tree: ElementTree.Element) -> dict[str, Range]:
         for clip in tree.iter(f"{NAME}clipPath")
         for r in clip.iter(f"{NAME}rect")
     }
-
-
-def _size(reach: Range) -> float:
-    return reach.end - reach.start
 
 
 def _inside(one: Range, other: Range) -> bool:

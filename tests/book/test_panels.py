@@ -1,6 +1,7 @@
 """Plots of several panels: whole on a desk, one below the other on a phone."""
 
 import io
+import re
 import sys
 from pathlib import Path
 
@@ -44,6 +45,7 @@ def put(figure):
 def test_two_panels_are_two_windows_onto_one_drawing():
     page = put(two())
     assert page.startswith('<div class="plot panels" role="img" aria-label="two curves"')
+    assert re.match(r'<div [^>]*style="--width: 691px">', page)
     assert page.count("<svg") == 2
     assert page.count("<use href=") == 1
     assert page.count(">steps<") == 1
