@@ -1,28 +1,18 @@
 """Plots for a phone: squeezed between their axes, and nothing lies over anything."""
 
-import io
 import re
 import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
-import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-
-from transformer_lib.show.vector import STYLE
+from test_panels import svg_of
 
 sys.path.append(str(Path(__file__).parents[2] / "book" / "_ext"))
 from narrow import narrowed
 from panels import WIDEST
-
-
-def svg_of(figure):
-    file = io.StringIO()
-    with mpl.rc_context(STYLE):
-        figure.savefig(file, format="svg")
-    return file.getvalue()
 
 
 def plot(*labels, ticks=None, beside=None):
